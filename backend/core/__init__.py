@@ -1,0 +1,1 @@
+"""The document, the run and their words; knows no torch and no window."""

@@ -1,0 +1,90 @@
+"""Failures as sentences: what went wrong, with what, and what to do about it.
+
+Any exception class may set ``for_user = True`` to say that its message is such a sentence. Packages
+that must not import this module do so; :func:`sentence` is the one place that tells them apart.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FretsawError(Exception):
+    """A failure that is told to the user as it stands.
+
+    ``message`` names the thing, ``remedy`` says what to do, ``details`` goes to the log only.
+    """
+
+    for_user = True
+    exit_code = 3
+
+    def __init__(self, message: str, remedy: str = "", details: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.message = message
+        self.remedy = remedy
+        self.details = details
+
+
+class DocumentError(FretsawError):
+    """A graph, parameter or file that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class BusyError(FretsawError):
+    """Something else holds what this command needs."""
+
+    exit_code = 6
+
+
+class Stopped(BaseException):
+    """Raised inside a node when the user asked the run to stop.
+
+    Not an ``Exception``: a node's own error handling must not swallow it.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``Did you mean "bits"?``, or the known names when none is near."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f'Did you mean "{close[0]}"?'
+    if not names:
+        return "There are none to choose from."
+    return "Known: " + ", ".join(names[:12]) + (", ..." if len(names) > 12 else ".")
+
+
+def sentence(error: BaseException) -> str:
+    """Say ``error`` in words for a user: its own where it has them, else its kind and message."""
+    if getattr(error, "for_user", False):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _OS_REMEDIES:
+        where = f' at "{error.filename}"' if error.filename else ""
+        return _OS_REMEDIES[error.errno].format(where=where)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.split(".")[0]
+        return (
+            f'The optional package "{package}" is not installed. '
+            f"Install it with: python -m pip install {package}"
+        )
+    if isinstance(error, MemoryError):
+        return "Out of memory. Use a smaller batch, a smaller picture size or fewer samples."
+    text = str(error).strip().split("\n")[0][:300]
+    return f"An unexpected {type(error).__name__} occurred: {text or 'no message'}."
+
+
+_OS_REMEDIES = {
+    errno.ENOSPC: "The disk is full{where}. Free some space (python -m backend gc removes "
+    "stored results that no run refers to) and resume.",
+    errno.EDQUOT: "The disk quota is used up{where}. Free some space and resume.",
+    errno.EACCES: "No permission to write or read{where}. Choose another folder, or set "
+    "FRETSAW_HOME to one that you may write to.",
+    errno.EPERM: "The system does not permit this{where}. Choose another folder, or set "
+    "FRETSAW_HOME to one that you may write to.",
+    errno.EROFS: "The file system is read-only{where}. Set FRETSAW_HOME to a folder that can "
+    "be written to.",
+    errno.ENOENT: "No such file or folder{where}. Check the path.",
+}

@@ -1,0 +1,129 @@
+"""The file format of a document: ``schema_version``, meaning first, layout apart from it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backend.core.errors import DocumentError
+from backend.core.files import write_atomic
+
+if TYPE_CHECKING:
+    from backend.core.graph import Graph
+
+FORMAT = "fretsaw.graph"
+SCHEMA_VERSION = 1
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""``MIGRATIONS[n]`` lifts the JSON of schema version n to n + 1."""
+
+
+def encode(graph: Graph) -> dict[str, Any]:
+    """Return the document as JSON data."""
+    nodes: dict[str, Any] = {}
+    for name, node in graph.nodes.items():
+        entry: dict[str, Any] = {"type": node.type, "version": node.version, "params": node.params}
+        if node.bypass:
+            entry["bypass"] = True
+        nodes[name] = entry
+    document = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "name": graph.name,
+        "seed": graph.seed,
+        "nodes": nodes,
+        "links": [[link.source, link.target] for link in graph.links],
+        "metadata": graph.metadata,
+        "layout": {"nodes": graph.layout, "notes": graph.notes},
+    }
+    # A snapshot: later edits of the graph must not reach into it, nor the other way round.
+    return copy.deepcopy(document)
+
+
+def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
+    """Fill an empty graph from JSON data.
+
+    Raises:
+        DocumentError: the data is no graph, is damaged, or is from a newer version.
+    """
+    from backend.core.graph import GraphNode, Link
+
+    data = copy.deepcopy(_migrated(data, where))
+    try:
+        graph.name = str(data.get("name", "untitled"))
+        graph.seed = int(data.get("seed", 0))
+        for name, entry in data["nodes"].items():
+            graph.nodes[name] = GraphNode(
+                str(entry["type"]),
+                dict(entry.get("params", {})),
+                int(entry.get("version", 1)),
+                bool(entry.get("bypass", False)),
+            )
+        graph.links += [Link(str(source), str(target)) for source, target in data["links"]]
+        layout = data.get("layout", {})
+        graph.layout = {k: dict(v) for k, v in layout.get("nodes", {}).items() if k in graph.nodes}
+        graph.notes = list(layout.get("notes", []))
+        graph.metadata = dict(data.get("metadata", {}))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DocumentError(
+            f"{where} is damaged: {_what(error)}.", "Open an older copy of it.", repr(error)
+        ) from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read the JSON of a document.
+
+    Raises:
+        DocumentError: missing, unreadable, no JSON, truncated.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DocumentError(f'There is no file "{path}".', "Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f'"{path}" is no pipeline: it is not a text file.',
+            "Pipelines are .json files; to look into a model file use: python -m backend inspect.",
+        ) from error
+    except OSError as error:
+        raise DocumentError(f'"{path}" cannot be read: {error.strerror}.') from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        hint = "Open an older copy of it."
+        what = "is empty" if not text.strip() else "is truncated or is no JSON"
+        raise DocumentError(f'"{path}" {what}.', hint, str(error)) from error
+    if not isinstance(data, dict):
+        raise DocumentError(f'"{path}" is no pipeline.', f'It should say "format": "{FORMAT}".')
+    return data
+
+
+def write(path: Path, data: dict[str, Any]) -> None:
+    """Write a document's JSON; the previous file stays whole if this fails."""
+    write_atomic(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _migrated(data: dict[str, Any], where: str) -> dict[str, Any]:
+    if data.get("format") != FORMAT:
+        raise DocumentError(f"{where} is no pipeline.", f'It should say "format": "{FORMAT}".')
+    version = data.get("schema_version")
+    if not isinstance(version, int) or version < 1:
+        raise DocumentError(f"{where} does not say which schema version it has.")
+    if version > SCHEMA_VERSION:
+        raise DocumentError(
+            f"{where} was made by a newer Fretsaw (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION}).",
+            "Update Fretsaw; the file was not changed.",
+        )
+    while version < SCHEMA_VERSION:
+        data = MIGRATIONS[version](data)
+        version += 1
+    return data
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return "a part of it has the wrong form"

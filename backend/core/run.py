@@ -1,0 +1,247 @@
+"""A run is a directory; everything anybody knows of it is read from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from backend.core import events as ev
+from backend.core.errors import BusyError, DocumentError
+from backend.core.files import slug, write_atomic
+from backend.core.graph import Graph
+from backend.core.workspace import Workspace
+
+State = Literal["queued", "running", "cancelling", "finished", "failed", "cancelled", "crashed"]
+_PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What a reader has seen of an event file: the offset after the last whole line."""
+
+    offset: int = 0
+
+
+class Run:
+    """One run directory: ``graph.json``, ``events.jsonl``, ``stop``, ``run.lock``, ``nodes/``."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._file: Any = None
+
+    @classmethod
+    def create(
+        cls,
+        graph: Graph,
+        workspace: Workspace | None = None,
+        *,
+        settings: dict[str, Any] | None = None,
+    ) -> Run:
+        """Make a new run directory for ``graph``.
+
+        ``settings`` are kept in ``run.json``: device, threads, target, sweep and the like.
+        """
+        runs = (workspace or Workspace.current()).runs
+        stem = f"{datetime.now():%Y-%m-%d_%H-%M}_{slug(graph.name)}"
+        number = 1
+        while True:
+            path = runs / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+        graph.save(path / "graph.json")
+        write_atomic(path / "run.json", json.dumps(settings or {}, indent=1))
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path | str, workspace: Workspace | None = None) -> Run:
+        """Open a run by its directory or by its name in the workspace (``last`` is the newest).
+
+        Raises:
+            DocumentError: there is no such run.
+        """
+        runs = (workspace or Workspace.current()).runs
+        for candidate in (Path(path), runs / str(path)):
+            if (candidate / "graph.json").is_file():
+                return cls(candidate)
+        known = sorted((p.name for p in runs.glob("*/") if (p / "graph.json").is_file()), key=str)
+        matching = known if str(path) == "last" else [name for name in known if str(path) in name]
+        if str(path) == "last" and known:
+            return cls(max((runs / name for name in known), key=lambda p: p.stat().st_ctime_ns))
+        if len(matching) == 1:
+            return cls(runs / matching[0])
+        if matching:
+            raise DocumentError(f'"{path}" could be any of: {", ".join(matching[-8:])}.')
+        raise DocumentError(
+            f'There is no run "{path}" in "{runs}".', "List them with: python -m backend ls"
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the directory."""
+        return self.path.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What ``run.json`` holds; empty when it is missing."""
+        return _read_json(self.path / "run.json")
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What ``result.json`` holds; empty while there is none."""
+        return _read_json(self.path / "result.json")
+
+    def graph(self) -> Graph:
+        """Load the document of this run."""
+        return Graph.load(self.path / "graph.json")
+
+    def node_folder(self, node: str) -> Path:
+        """Folder of one node in this run."""
+        return self.path / "nodes" / node
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def append(self, event: ev.Event) -> None:
+        """Write one event. A torn last line of a crashed writer is ended first."""
+        if self._file is None:
+            self._file = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115
+            if not _ends_with_newline(self.path / "events.jsonl"):
+                self._file.write(b"\n")
+        self._file.write((ev.to_line(event) + "\n").encode())
+
+    def metric(self, node: str, step: int, **values: float) -> None:
+        """Append a metric from outside any node, such as a figure measured on a phone."""
+        self.append(ev.Metric(node=node, step=step, values=values))
+
+    def sync(self) -> None:
+        """Force the events written so far onto the disk."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def tail(self, seen: Tail = Tail()) -> tuple[list[ev.Event], Tail]:
+        """Return the events written since ``seen``; a line without its end is left for later."""
+        try:
+            with open(self.path / "events.jsonl", "rb") as file:
+                file.seek(seen.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], seen
+        end = data.rfind(b"\n") + 1
+        found = [
+            event for line in data[:end].split(b"\n") if line and (event := ev.parse_line(line))
+        ]
+        return found, Tail(seen.offset + end)
+
+    def events(self) -> list[ev.Event]:
+        """Return all events that count: what a resume made void is left out."""
+        return ev.without_undone(self.tail()[0])
+
+    def follow(self, poll_seconds: float = 0.1) -> Iterator[ev.Event]:
+        """Yield events as they are written, until the run is no longer alive."""
+        seen = Tail()
+        while True:
+            is_alive = self.is_alive()
+            found, seen = self.tail(seen)
+            yield from found
+            if not found and not is_alive:
+                return
+            time.sleep(poll_seconds)
+
+    def state(self) -> State:
+        """Say how the run stands, from its lock and its last events."""
+        if self.is_alive():
+            return "cancelling" if self.stop_requested() else "running"
+        status = self.result.get("status")
+        if status in ("finished", "failed", "cancelled"):
+            return status  # type: ignore[no-any-return]
+        return "crashed" if (self.path / "events.jsonl").exists() else "queued"
+
+    # -- stop and lock ---------------------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """Ask the run to stop; it does within about a second."""
+        (self.path / "stop").touch()
+
+    def stop_requested(self) -> bool:
+        """Whether someone asked the run to stop."""
+        return (self.path / "stop").exists()
+
+    def clear_stop(self) -> None:
+        """Remove a stop request left from before."""
+        (self.path / "stop").unlink(missing_ok=True)
+
+    def lock(self) -> FileLock:
+        """Take the run for this process; release the returned lock when done.
+
+        Raises:
+            BusyError: another process is running it.
+        """
+        lock = FileLock(self.path / "run.lock")
+        try:
+            # A reader's probe holds the lock for a moment; wait that out.
+            lock.acquire(timeout=_PROBE_SECONDS, poll_interval=0.05)
+        except Timeout as error:
+            raise BusyError(
+                f'The run "{self.name}" is already being computed by another process.',
+                "Wait for it, or stop it with: python -m backend stop " + self.name,
+            ) from error
+        return lock
+
+    def is_alive(self) -> bool:
+        """Whether a process holds the lock; never judged by a process id."""
+        path = self.path / "run.lock"
+        if not path.exists():
+            return False
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+
+def all_runs(workspace: Workspace | None = None) -> list[Run]:
+    """Return the runs of a workspace, oldest first."""
+    folder = (workspace or Workspace.current()).runs
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        paths = [Path(e.path) for e in entries if e.is_dir()]
+    return [Run(p) for p in sorted(paths) if (p / "graph.json").is_file()]
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

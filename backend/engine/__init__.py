@@ -1,0 +1,1 @@
+"""Runs graphs: order, store, checkpoints, stop and resume."""

@@ -1,0 +1,54 @@
+"""Says why a node failed, with what is known of the machine and of the node's settings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backend.core.errors import sentence
+
+_CPU = re.compile(r"not enough memory: you tried to allocate (\d+)", re.IGNORECASE)
+_CUDA = re.compile(r"Tried to allocate ([\d.]+) ([KMGT])iB", re.IGNORECASE)
+
+
+def describe(error: BaseException, params: Any = None) -> str:
+    """Return one or two sentences for the user; out of memory gets needed, free and remedies."""
+    if _is_out_of_memory(error):
+        return _out_of_memory(error, params)
+    return sentence(error)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError")
+        or (isinstance(error, RuntimeError) and _CPU.search(str(error)) is not None)
+    )
+
+
+def _out_of_memory(error: BaseException, params: Any) -> str:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    needed = _needed(str(error))
+    wanted = f"{_gib(needed)} more were needed, " if needed else ""
+    remedies = []
+    for name in ("batch", "batch_size"):
+        value = getattr(params, name, None)
+        if isinstance(value, int) and value > 1:
+            remedies.append(f"set {name} to {max(1, value // 2)}")
+    remedies += ["use smaller pictures or a narrower network", "close other programs"]
+    return f"Out of memory: {wanted}{_gib(free)} are free. Remedies: {'; '.join(remedies)}."
+
+
+def _needed(text: str) -> int:
+    cpu, cuda = _CPU.search(text), _CUDA.search(text)
+    if cpu:
+        return int(cpu[1])
+    if cuda:
+        return int(float(cuda[1]) * 1024 ** ("KMGT".index(cuda[2].upper()) + 1))
+    return 0
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,51 @@
+"""Frees stored results that no run refers to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+
+from backend.core.errors import BusyError
+from backend.core.run import all_runs
+from backend.core.workspace import Workspace
+from backend.engine.store import Store, folder_bytes
+
+
+@dataclass(frozen=True)
+class Freed:
+    """How much was, or would be, freed."""
+
+    results: int
+    bytes: int
+    kept: int
+
+
+def collect(workspace: Workspace | None = None, *, dry_run: bool = False) -> Freed:
+    """Remove results that no run in the workspace refers to.
+
+    Raises:
+        BusyError: a run is being computed; it may be about to use one of them.
+    """
+    workspace = workspace or Workspace.current()
+    runs = all_runs(workspace)
+    busy = [run.name for run in runs if run.is_alive()]
+    if busy and not dry_run:
+        raise BusyError(
+            f'The run "{busy[0]}" is being computed and may need stored results.',
+            "Try again when it has finished.",
+        )
+    used = set()
+    for run in runs:
+        for link in run.path.glob("nodes/*/outputs.json"):
+            try:
+                used.add(json.loads(link.read_text())["fingerprint"])
+            except (OSError, ValueError, KeyError):
+                continue  # a half-deleted run refers to nothing
+    store = Store(workspace.store)
+    unused = store.unused(used)
+    size = sum(folder_bytes(path) for path in unused)
+    if not dry_run:
+        for path in unused:
+            shutil.rmtree(path, ignore_errors=True)
+    return Freed(len(unused), size, len(used))

@@ -1,0 +1,171 @@
+"""Starts runs: new ones, sweeps and resumed ones, one at a time in a workspace."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from backend.core import events as ev
+from backend.core.catalog import Catalog
+from backend.core.catalog import current as current_catalog
+from backend.core.errors import DocumentError, Stopped, nearest
+from backend.core.files import write_atomic
+from backend.core.graph import Graph
+from backend.core.run import Run
+from backend.core.workspace import Workspace
+from backend.engine.execute import execute
+from backend.engine.plan import checked
+
+OnEvent = Callable[[ev.Event], None]
+
+
+def default_threads() -> int:
+    """Return how many threads a run uses: all cores but one, at least one."""
+    return max(1, (os.cpu_count() or 2) - 1)
+
+
+def run(
+    graph: Graph,
+    *,
+    target: str | None = None,
+    force: Iterable[str] = (),
+    seed: int | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    on_event: OnEvent | None = None,
+    workspace: Workspace | None = None,
+) -> Run:
+    """Run a graph from Python and return its run.
+
+    Raises:
+        DocumentError: the graph has problems.
+    """
+    workspace = workspace or Workspace.current()
+    created = create(
+        graph, workspace, seed=seed, device=device, threads=threads, settings={"target": target}
+    )
+    with queue(workspace, created):
+        execute(created, target=target, force=force, on_event=on_event, workspace=workspace)
+    return created
+
+
+def create(
+    graph: Graph,
+    workspace: Workspace,
+    *,
+    catalog: Catalog | None = None,
+    seed: int | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Check a graph and make a run directory for it.
+
+    Raises:
+        DocumentError: the graph has problems; no directory was made.
+    """
+    copy = Graph.from_json(graph.to_json())
+    if seed is not None:
+        copy.seed = seed
+    target = (settings or {}).get("target")
+    copy, problems = checked(copy, catalog or current_catalog(workspace), target)
+    if problems:
+        details = "\n".join(f"  {problem}" for problem in problems)
+        raise DocumentError(f"The graph cannot run:\n{details}")
+    kept = {key: value for key, value in (settings or {}).items() if value is not None}
+    kept |= {"device": device, "threads": threads or default_threads()}
+    return Run.create(copy, workspace, settings=kept)
+
+
+def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | None = None) -> str:
+    """Go on with a run that was stopped, failed or crashed; returns its status."""
+    workspace = workspace or Workspace.current()
+    with queue(workspace, run):
+        target = run.settings.get("target")
+        return execute(run, target=target, on_event=on_event, workspace=workspace)
+
+
+def assignments(graph: Graph, texts: Sequence[str]) -> list[tuple[str, str, list[Any]]]:
+    """Parse ``node.param=value`` texts; several values with commas make a sweep.
+
+    A value is JSON where it parses as JSON, else text; ``[1,2]`` is one list value.
+
+    Raises:
+        DocumentError: not of that form, or no such node.
+    """
+    parsed = []
+    for text in texts:
+        end, equals, value = text.partition("=")
+        node, dot, param = end.strip().partition(".")
+        if not (equals and dot and param):
+            raise DocumentError(f'"{text}" does not set a parameter.', "Write node.param=value.")
+        if node not in graph.nodes:
+            raise DocumentError(f'There is no node "{node}".', nearest(node, graph.nodes))
+        parsed.append((node, param, _values(value.strip())))
+    return parsed
+
+
+def variants(
+    graph: Graph, settings: Sequence[tuple[str, str, list[Any]]]
+) -> Iterator[tuple[Graph, dict[str, Any]]]:
+    """Yield the graph with each combination of the given values, and that combination."""
+    for chosen in itertools.product(*(values for _, _, values in settings)):
+        copy = Graph.from_json(graph.to_json())
+        named: dict[str, Any] = {}
+        for (node, param, _), value in zip(settings, chosen, strict=True):
+            copy.set(node, **{param: value})
+            named[f"{node}.{param}"] = value
+        yield copy, named
+
+
+@contextmanager
+def queue(
+    workspace: Workspace, run: Run, waiting: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hold the workspace's queue, so that one run at a time computes.
+
+    Raises:
+        Stopped: a stop was requested while waiting.
+    """
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(workspace.queue_lock)
+    is_told = False
+    while True:
+        try:
+            lock.acquire(timeout=0.25)
+            break
+        except Timeout:
+            if run.stop_requested():
+                _cancelled_in_queue(run)
+                raise Stopped from None
+            if waiting is not None and not is_told:
+                waiting()
+                is_told = True
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _cancelled_in_queue(run: Run) -> None:
+    write_atomic(run.path / "result.json", json.dumps({"status": "cancelled", "seconds": 0.0}))
+
+
+def _values(text: str) -> list[Any]:
+    whole = _value(text)
+    if "," not in text or not isinstance(whole, str):
+        return [whole]
+    return [_value(part.strip()) for part in text.split(",")]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,184 @@
+"""What travels on links between nodes; each can be saved to a folder and loaded from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from torch import nn
+
+from backend.core.artifact import Artifact
+from backend.core.files import write_atomic
+from backend.core.value import value
+from backend.data.manifest import Manifest
+from backend.data.preprocess import ImageInput
+from backend.models.recipe import Recipe, apply, load_network, save_network
+
+__all__ = ["Artifact", "Classifier", "Cost", "Data", "Figure", "Model", "Report"]
+
+
+@value
+@dataclass
+class Model:
+    """A network: recipe, module with weights, and what it reads.
+
+    ``label`` names it in tables ("ResNet-20 float"). Nodes never change a model that they are
+    given; :meth:`transformed` and :meth:`with_module` make new ones.
+    """
+
+    recipe: Recipe
+    module: nn.Module
+    image: ImageInput
+    label: str = "model"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def transformed(self, name: str, plan: dict[str, Any], *, label: str = "") -> Self:
+        """Return a copy with a transform applied, weights carried along."""
+        module, recipe = apply(self.module, self.recipe, name, plan)
+        return self._with(recipe, module, label)
+
+    def with_module(self, module: nn.Module, *, label: str = "", **facts: Any) -> Self:
+        """Return the same recipe with other weights."""
+        return self._with(self.recipe, module, label, **facts)
+
+    def save(self, folder: Path) -> None:
+        """Write recipe, tensors and description."""
+        save_network(folder, self.recipe, self.module)
+        record = {"image": asdict(self.image), "label": self.label, "facts": self.facts}
+        record.update(self._extras())
+        write_atomic(folder / "model.json", json.dumps(record, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            RecipeError: damaged files, or a transform that is not installed.
+        """
+        recipe, module = load_network(folder)
+        record = json.loads((folder / "model.json").read_text())
+        image = ImageInput(**record.pop("image"))
+        return cls(recipe, module, image, **record)
+
+    def _extras(self) -> dict[str, Any]:
+        return {}
+
+    def _with(self, recipe: Recipe, module: nn.Module, label: str, **facts: Any) -> Self:
+        return type(self)(
+            recipe,
+            module,
+            self.image,
+            label=label or self.label,
+            facts={**self.facts, **facts},
+            **self._extras(),
+        )
+
+
+@value
+@dataclass
+class Classifier(Model):
+    """A network with logits (N, K) for K named classes."""
+
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make a tuple of the list that JSON has."""
+        self.classes = tuple(self.classes)
+
+    def _extras(self) -> dict[str, Any]:
+        return {"classes": self.classes}
+
+
+@value
+@dataclass(frozen=True)
+class Data:
+    """A data set: a manifest of files, never a copy of them."""
+
+    manifest: Manifest
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest."""
+        write_atomic(folder / "data.json", json.dumps(self.manifest.to_json(), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: a file of the data set changed or vanished since.
+        """
+        manifest = Manifest.from_json(json.loads((folder / "data.json").read_text()))
+        reason = manifest.stale()
+        if reason:
+            from backend.data.manifest import DataError
+
+            raise DataError(reason)
+        return cls(manifest)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure; ``better`` says which direction wins, ``samples`` what it rests on."""
+
+    name: str
+    value: float
+    unit: str = ""
+    better: str = ""
+    samples: int | None = None
+    note: str = ""
+
+
+@value
+@dataclass(frozen=True)
+class Report:
+    """Figures about one subject, such as a model under one label."""
+
+    subject: str
+    figures: tuple[Figure, ...]
+    kind: str = "report"
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the figures as JSON."""
+        write_atomic(folder / "report.json", json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        record = json.loads((folder / "report.json").read_text())
+        record["figures"] = tuple(Figure(**entry) for entry in record["figures"])
+        return cls(**record)
+
+
+@value
+@dataclass(frozen=True)
+class Cost:
+    """What operations cost: ``table`` maps an operation's key to a figure in ``unit``.
+
+    ``provenance`` says how the figures came about: a convention of counting, or a runtime, a
+    machine and a number of threads. A search reads costs from here and from nowhere else.
+    """
+
+    unit: str
+    provenance: str
+    table: dict[str, float]
+
+    def total(self, keys: Iterable[str]) -> float:
+        """Sum the cost of operations.
+
+        Raises:
+            KeyError: an operation that is not in the table.
+        """
+        return sum(self.table[key] for key in keys)
+
+    def save(self, folder: Path) -> None:
+        """Write the table as JSON."""
+        write_atomic(folder / "cost.json", json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        return cls(**json.loads((folder / "cost.json").read_text()))

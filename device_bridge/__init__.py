@@ -1,0 +1,1 @@
+"""Carries exported artifacts to phones."""
