@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
@@ -37,7 +38,7 @@ def catalog(arguments: argparse.Namespace) -> int:
         table.add_row(
             Text(spec.id), Text(_ports(spec.inputs)), Text(_ports(spec.outputs)), Text(first)
         )
-    Console().print(table)
+    _print(table)
     for broken in found.broken:
         print(f"BROKEN {broken.file}, line {broken.line}: {broken.error}")
     return 0
@@ -59,7 +60,7 @@ def ls(arguments: argparse.Namespace) -> int:
         result = run.result
         seconds = f"{result['seconds']:.0f}" if "seconds" in result else ""
         table.add_row(Text(run.name), run.state(), seconds, Text(_headline(result)))
-    Console().print(table)
+    _print(table)
     return 0
 
 
@@ -84,7 +85,7 @@ def show(arguments: argparse.Namespace) -> int:
         table.add_row(Text(node), seconds)
         for name, value in metrics.get(node, {}).items():
             table.add_row("", "", Text(name), *(f"{value[k]:.5g}" for k in ("last", "min", "max")))
-    Console().print(table)
+    _print(table)
     if run.state() == "crashed":
         print(f"It ended without a word. Go on with: python -m backend resume {run.name}")
     return 0
@@ -120,8 +121,13 @@ def inspect(arguments: argparse.Namespace) -> int:
         table = _table(*columns, title=key)
         for row in rows:
             table.add_row(*(Text(_cell(row.get(c))) for c in columns))
-        Console().print(table)
+        _print(table)
     return 0
+
+
+def _print(table: Table) -> None:
+    # A pipe has no width of its own; cells cut to 80 columns would be of no use to a reader.
+    RichConsole(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _is_rows(value: Any) -> bool:

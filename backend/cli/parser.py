@@ -65,6 +65,10 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         metavar="NODE",
         help="compute this node although its result is stored",
     )
+    parser.add_argument(
+        "--every", metavar="TIME", help="time between checkpoints, e.g. 30s or 5min"
+    )
+    parser.add_argument("--now", action="store_true", help="do not wait for another run to finish")
     parser.add_argument("--name", help="name of the run; default: that of the graph")
     parser.add_argument("--quiet", action="store_true", help="print only the result")
 

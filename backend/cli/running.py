@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,7 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
             settings={
                 "target": arguments.target,
                 "force": arguments.force or None,
+                "every": arguments.every,
                 "set": named or None,
                 "sweep": sweep,
             },
@@ -145,17 +146,18 @@ def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
     code = 0
     for found in runs:
         with make_printer(found, as_json=arguments.json, quiet=arguments.quiet) as printer:
-            status = _one(found, printer)
+            status = _one(found, printer, now=getattr(arguments, "now", False))
             code = code or printer.exit_code or EXIT[status]
         if status == "cancelled":
             break
     return code
 
 
-def _one(found: Run, printer: Printer) -> str:
+def _one(found: Run, printer: Printer, *, now: bool = False) -> str:
     workspace = Workspace.current()
     settings = found.settings
-    with _signals(found), launch.queue(workspace, found, printer.waiting):
+    turn = nullcontext() if now else launch.queue(workspace, found, printer.waiting)
+    with _signals(found), turn:
         status = execute(
             found,
             target=settings.get("target"),

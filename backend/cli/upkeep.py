@@ -11,7 +11,7 @@ from backend.core.errors import DocumentError, nearest
 
 def bench(arguments: argparse.Namespace) -> int:
     """Run a benchmark: a table, and one JSON object as the last line."""
-    from backend.bench import run as benchmarks
+    import backend.bench.run as benchmarks
 
     known = benchmarks.names()
     if not arguments.name:

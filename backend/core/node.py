@@ -106,7 +106,7 @@ REGISTRY: dict[str, Definition] = {}
 """Nodes whose modules have been imported, by id."""
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+_ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
 
 def node(
@@ -183,7 +183,9 @@ def _define(
 ) -> Definition:
     where = _place(function)
     if not _ID.fullmatch(header.id):
-        raise NodeDefinitionError(f'{where}: the node id "{header.id}" is not "category.name".')
+        raise NodeDefinitionError(
+            f'{where}: the node id "{header.id}" is not of the form "category.name".'
+        )
     doc = inspect.getdoc(function) or ""
     if not doc:
         raise NodeDefinitionError(f'{where}: node "{header.id}" has no docstring; it is the help.')

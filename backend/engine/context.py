@@ -25,7 +25,14 @@ class RunContext(Context):
     """Implements :class:`backend.core.context.Context` for one node of one run."""
 
     def __init__(
-        self, recorder: Recorder, node: str, *, seed: int, device: str, threads: int
+        self,
+        recorder: Recorder,
+        node: str,
+        *,
+        seed: int,
+        device: str,
+        threads: int,
+        every: str | int | None = None,
     ) -> None:
         self.node = node
         self.seed = seed
@@ -37,6 +44,7 @@ class RunContext(Context):
         self.folder = self._node_folder / "files"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._checkpoints = Checkpoints(self._node_folder / "checkpoints")
+        self._every = every
         self._stages: list[tuple[str, int, int]] = []
         self._loops = 0
         self._seq = 0
@@ -63,7 +71,7 @@ class RunContext(Context):
         if saved is not None:
             restore(saved, state)
             first, self._seq = saved.done, saved.seq
-        interval = _Interval(every)
+        interval = _Interval(self._every or every)
         began = time.monotonic()
         for step in range(first, total):
             self._obey_stop()

@@ -104,6 +104,7 @@ class _Execution:
         self.run, self.plan, self.store, self.where, self.force = run, plan, store, where, force
         self.device = str(settings.get("device", "cpu"))
         self.threads = int(settings.get("threads", 1))
+        self.every = settings.get("every")
         self.recorder = Recorder(run, on_event)
         self.fingerprints: dict[str, str] = {}
 
@@ -179,7 +180,12 @@ class _Execution:
     def _compute(self, name: str, key: str, definition: Definition, began: float) -> None:
         # The context looks whether an earlier attempt began this node, so it comes first.
         context = RunContext(
-            self.recorder, name, seed=self.plan.seed, device=self.device, threads=self.threads
+            self.recorder,
+            name,
+            seed=self.plan.seed,
+            device=self.device,
+            threads=self.threads,
+            every=self.every,
         )
         self.recorder.write(ev.NodeStarted(node=name, fingerprint=key))
         arguments: dict[str, Any] = {definition.context_name: context}

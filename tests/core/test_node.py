@@ -123,7 +123,7 @@ def test_definitions_that_lack_something_name_the_line() -> None:
     _refused(no_return, "no return annotation")
     _refused(no_annotation, '"x" has no annotation')
     _refused(wrong_class, "no value class")
-    _refused(wrong_id, "category.name")
+    _refused(wrong_id, r"category\.name")
     _refused(unknown_name, "NotThere")
 
 

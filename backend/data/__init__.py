@@ -1,0 +1,1 @@
+"""Pictures with labels: manifests of files, readers, splits, augmentation and preprocessing."""

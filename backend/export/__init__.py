@@ -1,0 +1,1 @@
+"""Writes networks for other runtimes and checks them there."""

@@ -1,0 +1,1 @@
+"""Every node, one file a method."""

@@ -1,0 +1,227 @@
+"""F8Net: networks whose only multiplication is of fixed-point numbers of 8 bits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from backend.core.context import Context
+from backend.core.node import Params, node
+from backend.core.views import LayerRow, Layers, NumberFormat
+from backend.data.augment import Augment
+from backend.data.batches import spread_batches, spread_pictures
+from backend.data.manifest import ImageSet
+from backend.data.preprocess import ImageInput
+from backend.data.vision import open_split
+from backend.quant.f8_training import bn_calibration, calibrate, weight_decay_groups
+from backend.quant.f8net import F8Net
+from backend.train import Epoch, Hooks, Moment, TrainPlan, fit
+from backend.values import Classifier, Data
+
+
+def _origin(where: str) -> dict[str, str]:
+    return {"origin": where}
+
+
+class F8NetParams(Params):
+    """How a network becomes fixed-point, and how it is trained then."""
+
+    bits: int = Field(default=8, ge=2, le=16, json_schema_extra=_origin("paper"),
+                      description="Word length of weights and activations, sign included.")  # fmt: skip
+    mode: Literal["conventional", "fine_tune"] = Field(
+        default="conventional",
+        json_schema_extra=_origin("paper"),
+        description="Train with learned clip levels, or tune a network briefly with all scales 1.",
+    )
+    selector: Literal["auto", "std", "mae", "rms", "grid"] = Field(
+        default="auto",
+        json_schema_extra=_origin("paper"),
+        description="What chooses fraction lengths: a statistic, or least squared error by trying. "
+        "Auto: the deviation for 8 bits, trying otherwise.",
+    )
+    std_source: Literal["pre_relu", "raw_input"] = Field(
+        default="pre_relu",
+        description="Take the statistic before the ReLU, or of what arrives as in the code.",
+    )
+    granularity: Literal["layer", "channel"] = Field(
+        default="layer",
+        json_schema_extra=_origin("paper"),
+        description="One weight format a layer, or one a channel.",
+    )
+    bn_gradient: bool = Field(
+        default=True,
+        json_schema_extra=_origin("paper"),
+        description="Let gradients pass the batch statistics that are folded into the weights; "
+        "without, a step is quicker.",
+    )
+    alpha: float = Field(default=8.0, gt=0, le=64, json_schema_extra=_origin("code"),
+                         description="First clip level of activations.")  # fmt: skip
+    calibration: int = Field(
+        default=4, ge=0, le=1000, json_schema_extra={"unit": "batches", "origin": "choice"},
+        description="Batches that set clip levels and formats before training; 0: start as the paper.",
+    )  # fmt: skip
+    epochs: int = Field(default=5, ge=0, le=1000, json_schema_extra=_origin("choice"),
+                        description="Passes over the training data; 0: calibrate only.")  # fmt: skip
+    batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
+    lr: float = Field(default=0.02, gt=0, le=10, description="Peak learning rate.",
+                      json_schema_extra={"scale": "log", "origin": "choice"})  # fmt: skip
+    weight_decay: float = Field(default=4e-5, ge=0, le=1, description="On raw weights.",
+                                json_schema_extra={"scale": "log", "origin": "code"})  # fmt: skip
+    decay_scheme: Literal["all", "only_no_depthwise", "only_no_bn", "no_depthwise_no_bn"] = Field(
+        default="all", json_schema_extra=_origin("code"), description="What decays."
+    )
+    quant_bias: bool = Field(default=True, description="Biases as 32-bit fixed point.")
+    rescale: Literal["off", "constant", "stddev"] = Field(
+        default="off", description="Rescaling of the classifier in training; published: constant."
+    )
+    flip: bool = Field(default=True, description="Mirror every second picture.")
+    shift: int = Field(default=2, ge=0, le=64, description="Largest random shift.",
+                       json_schema_extra={"unit": "px"})  # fmt: skip
+    keep: Literal["best", "last"] = Field(
+        default="best", description="Weights of the best epoch by validation, or of the last."
+    )
+
+
+@node("quantize.f8net", title="F8Net", views=("layers",), gpus=1)
+def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classifier:
+    """Train a network that needs only fixed-point multiplication of 8 bits, or of another width.
+
+    Each layer gets its fraction length from the deviation of its tensor; clip levels are learned;
+    batch norm is folded into the weights before they are quantized.
+
+    Source: Jin et al., F8Net, ICLR 2022, sec. 3
+    """
+    quantized = model.transformed(
+        "quantize.f8net", _plan(p, model.image), label=f"{model.label} F8Net {p.bits}-bit"
+    )
+    network = quantized.module
+    assert isinstance(network, F8Net)
+    train, val = (open_split(data.manifest, split) for split in ("train", "val"))
+    sample = spread_pictures(val, model.image, 256, ctx.device)
+    network.to(ctx.device)
+    if p.calibration:
+        batches = list(spread_batches(train, model.image, p.batch, p.calibration, ctx.device))
+        calibrate(network, batches)
+    _show(ctx, network, sample, step=0)
+    if p.epochs:
+        _train(ctx, p, quantized, network, train, val, sample)
+    elif p.calibration:
+        bn_calibration(network, batches)
+    network.eval().cpu()
+    return quantized
+
+
+class Po2Params(Params):
+    """How to round."""
+
+    bits: int = Field(default=8, ge=2, le=16, description="Word length, sign included.")
+    batches: int = Field(default=8, ge=1, le=1000, description="Training batches to look at.")
+    batch: int = Field(default=128, ge=2, le=4096, description="Pictures in each.")
+    bn_calibration: bool = Field(
+        default=False, description="Measure batch norm statistics again on the quantized network."
+    )
+
+
+@node("quantize.po2", title="Round to powers of two", views=("layers",))
+def po2(ctx: Context, p: Po2Params, model: Classifier, data: Data) -> Classifier:
+    """Round weights and activations to power-of-two grids without training, as a baseline.
+
+    Each layer takes the format with the least squared error, for weights with batch norm folded in
+    and for activations of some training batches.
+    """
+    plan = {
+        "wl": p.bits,
+        "image": _image_kind(model.image),
+        "selector": "grid",
+        "no_clipping": True,
+    }
+    plan["shape"] = [model.image.channels, model.image.height, model.image.width]
+    label = f"{model.label} rounded {p.bits}-bit"
+    quantized = model.transformed("quantize.f8net", plan, label=label)
+    network = quantized.module
+    assert isinstance(network, F8Net)
+    train, val = (open_split(data.manifest, split) for split in ("train", "val"))
+    batches = list(spread_batches(train, model.image, p.batch, p.batches))
+    calibrate(network, batches)
+    if p.bn_calibration:
+        bn_calibration(network, batches)
+    network.eval()
+    _show(ctx, network, spread_pictures(val, model.image, 256), step=0)
+    return quantized
+
+
+def _train(
+    ctx: Context,
+    p: F8NetParams,
+    model: Classifier,
+    network: F8Net,
+    train: ImageSet,
+    val: ImageSet,
+    sample: Tensor,
+) -> None:
+    plan = TrainPlan(
+        epochs=p.epochs,
+        batch=p.batch,
+        lr=p.lr,
+        weight_decay=p.weight_decay,
+        augment=Augment(shift=p.shift, flip=p.flip),
+        keep=p.keep,
+        warmup=0.0,
+        schedule="constant" if p.mode == "fine_tune" else "cosine",
+    )
+
+    def show(moment: Moment, epoch: Epoch) -> None:
+        _show(ctx, network, sample, step=moment.step + 1)
+
+    groups = weight_decay_groups(network, p.weight_decay, p.decay_scheme)
+    hooks = Hooks(after_epoch=show)
+    history = fit(ctx, network, train, val, model.image, plan, parameters=groups, hooks=hooks)
+    kept = "the last epoch" if history.kept is None else f"epoch {history.kept + 1}"
+    ctx.log(f"Kept the weights of {kept} of {len(history.epochs)}.")
+    _show(ctx, network, sample, step=history.steps)
+
+
+def _plan(p: F8NetParams, image: ImageInput) -> dict[str, Any]:
+    return {
+        "wl": p.bits,
+        "image": _image_kind(image),
+        "selector": p.selector,
+        "std_source": p.std_source,
+        "granularity": p.granularity,
+        "alpha": p.alpha,
+        "bn_gradient": p.bn_gradient,
+        "no_clipping": p.mode == "fine_tune",
+        "quant_bias": p.quant_bias,
+        "rescale": p.rescale,
+        "shape": [image.channels, image.height, image.width],
+    }
+
+
+def _image_kind(image: ImageInput) -> str:
+    is_unit = set(image.mean) == {0.0} and set(image.std) == {1.0}
+    return "unit" if is_unit else "signed"
+
+
+@torch.no_grad()
+def _show(ctx: Context, network: F8Net, sample: Tensor, step: int) -> None:
+    """Show the format of every layer; the microscope follows this view while training goes on."""
+    rows = [
+        LayerRow(
+            layer=row["layer"],
+            operation=row["operation"],
+            weight=NumberFormat(**row["weight"]) if row.get("weight") else None,
+            input=NumberFormat(**row["input"]) if row.get("input") else None,
+            weight_clipped=row.get("weight_clipped", 0.0),
+            input_clipped=row.get("input_clipped", 0.0),
+            headroom_bits=row.get("headroom_bits"),
+            clip_level=row.get("clip_level"),
+            edges=row.get("edges", []),
+            counts=row.get("counts", []),
+        )
+        for row in network.formats(sample)
+    ]
+    caption = f"Shares at the end of the grid are measured on {len(sample)} validation pictures."
+    ctx.view(Layers(title="Number formats", caption=caption, rows=rows), name="layers", step=step)

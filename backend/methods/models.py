@@ -1,0 +1,289 @@
+"""Networks to start from: untrained ones of the zoo, and trained ones from files and packages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from backend.core.context import Context
+from backend.core.errors import FretsawError
+from backend.core.node import Params, node
+from backend.data.preprocess import ImageInput
+from backend.models.pretrained import Expects, Pretrained, efficientnet_lite0
+from backend.models.recipe import Recipe, build
+from backend.models.registry import zoo
+from backend.values import Classifier, Data
+
+CLASSES = Field(default=10, ge=2, description="Number of classes, if no data is linked.")
+CHANNELS = Field(default=3, ge=1, le=3, description="Channels of the picture, likewise.")
+SIZE = Field(default=32, ge=8, le=1024, description="Height and width, likewise.",
+             json_schema_extra={"unit": "px"})  # fmt: skip
+NORMALIZE = Field(
+    default="unit",
+    description="unit: pictures in 0..1 as they are; measured: minus mean, over deviation of the "
+    "linked data.",
+)
+
+
+class ResnetParams(Params):
+    """Which residual network."""
+
+    depth: Literal[8, 20, 32, 44, 56, 18, 50] = Field(
+        default=20, description="Layers. 8 to 56: for small pictures; 18 and 50: as for ImageNet."
+    )
+    width: int | None = Field(
+        default=None, ge=2, le=512, description="Channels of the first stage; usual: 16, or 64."
+    )
+    stem: Literal["cifar", "imagenet"] = Field(
+        default="cifar", description="First layer of depths 18 and 50: 3x3, or 7x7 with pooling."
+    )
+    normalize: Literal["unit", "measured"] = NORMALIZE
+    classes: int = CLASSES
+    channels: int = CHANNELS
+    size: int = SIZE
+
+
+@node("model.resnet", title="ResNet")
+def resnet(ctx: Context, p: ResnetParams, data: Data | None = None) -> Classifier:
+    """An untrained residual network; sizes and classes come from linked data.
+
+    Source: He et al., Deep residual learning, CVPR 2016, sec. 4.1 (18, 50) and 4.2 (8 to 56)
+    """
+    chosen: dict[str, Any] = {"depth": p.depth}
+    if p.width is not None:
+        chosen["width"] = p.width
+    if p.depth in (18, 50):
+        chosen["stem"] = p.stem
+    label = f"ResNet-{p.depth}" + (f" w{p.width}" if p.width else "")
+    return _from_zoo(ctx, "resnet", chosen, p, data, label)
+
+
+class VggParams(Params):
+    """Which VGG."""
+
+    depth: Literal[11, 13, 16] = Field(default=11, description="Layers with weights.")
+    normalize: Literal["unit", "measured"] = NORMALIZE
+    classes: int = CLASSES
+    channels: int = CHANNELS
+    size: int = SIZE
+
+
+@node("model.vgg", title="VGG")
+def vgg(ctx: Context, p: VggParams, data: Data | None = None) -> Classifier:
+    """An untrained VGG with batch norm.
+
+    Source: Simonyan, Zisserman, Very deep convolutional networks, ICLR 2015, table 1
+    """
+    return _from_zoo(ctx, "vgg", {"depth": p.depth}, p, data, f"VGG-{p.depth}")
+
+
+class MobilenetParams(Params):
+    """Which MobileNet."""
+
+    version: Literal[1, 2] = Field(
+        default=2, description="1: depthwise blocks; 2: inverted residuals."
+    )
+    width: float = Field(default=1.0, gt=0, le=4, description="Factor on all channel counts.")
+    stride: Literal[1, 2] = Field(
+        default=1, description="Of the first layer: 1 for small pictures, 2 as published."
+    )
+    normalize: Literal["unit", "measured"] = NORMALIZE
+    classes: int = CLASSES
+    channels: int = CHANNELS
+    size: int = SIZE
+
+
+@node("model.mobilenet", title="MobileNet")
+def mobilenet(ctx: Context, p: MobilenetParams, data: Data | None = None) -> Classifier:
+    """An untrained MobileNet.
+
+    Source: Howard et al., MobileNets, 2017; Sandler et al., MobileNetV2, CVPR 2018
+    """
+    chosen = {"width": p.width, "stride": p.stride}
+    label = f"MobileNetV{p.version} x{p.width:g}"
+    return _from_zoo(ctx, f"mobilenet_v{p.version}", chosen, p, data, label)
+
+
+class PretrainedParams(Params):
+    """Which trained network."""
+
+    source: str = Field(
+        default="efficientnet_lite0",
+        description="efficientnet_lite0, a hub id such as microsoft/resnet-50, or a local folder "
+        "in the transformers layout.",
+    )
+    commit: str | None = Field(default=None, description="Commit of a hub id; newest if empty.")
+    file: Path | None = Field(default=None, description="Weights or package file on this computer.")
+    download: bool = Field(
+        default=False, description="May the weights be downloaded if they are not here?"
+    )
+
+
+@node("model.pretrained", title="Pretrained network")
+def pretrained(ctx: Context, p: PretrainedParams) -> Classifier:
+    """A trained ImageNet classifier: EfficientNet-Lite0, or one of the transformers hub.
+
+    Source: Tan, Le, EfficientNet, ICML 2019 (Lite: without squeeze-excite and swish)
+    """
+    if p.source == "efficientnet_lite0":
+        found = efficientnet_lite0(p.file, download=p.download)
+        return _from_pretrained(found, "EfficientNet-Lite0")
+    from backend.models.hub import hub_network
+
+    if not p.download and not Path(p.source).is_dir():
+        import os
+
+        os.environ["HF_HUB_OFFLINE"] = "1"  # only what is in the cache may be used
+    return _from_pretrained(hub_network(p.source, p.commit), p.source.rstrip("/").split("/")[-1])
+
+
+class LoadParams(Params):
+    """Weights, and how to build what they belong to."""
+
+    file: Path = Field(
+        description="Folder saved by Fretsaw, or weights: .safetensors, .pt or .pth (weights only)."
+    )
+    builder: str = Field(
+        default="",
+        description="For weights: how to build the network, e.g. zoo:resnet(depth=20, width=16).",
+    )
+    classes: int = CLASSES
+    channels: int = CHANNELS
+    size: int = SIZE
+
+
+@node("model.load", title="Load model")
+def load(ctx: Context, p: LoadParams, data: Data | None = None) -> Classifier:
+    """A network from a folder that Fretsaw saved, or from a file of weights and a builder."""
+    from backend.models.state import fit_state, load_state
+
+    if p.file.is_dir():
+        return Classifier.load(p.file)
+    state = load_state(p.file)
+    if not p.builder:
+        raise FretsawError(
+            f'"{p.file.name}" holds weights only, not the network that they belong to.',
+            "Say which in the parameter builder, e.g. zoo:resnet(depth=20, width=16).",
+        )
+    recipe = Recipe(p.builder)
+    module = build(recipe)
+    fit_state(module, state, assign=True)
+    image, classes = _expected(p, data)
+    return Classifier(recipe, module.eval(), image, label=p.file.stem, classes=classes)
+
+
+class OnnxParams(Params):
+    """Which ONNX file."""
+
+    file: Path = Field(description="An .onnx file of an image classifier with float weights.")
+    mean: tuple[float, ...] = Field(default=(), description="Mean that it expects; empty: 0.")
+    std: tuple[float, ...] = Field(default=(), description="Deviation likewise; empty: 1.")
+
+
+@node("model.onnx", title="Import ONNX")
+def onnx(ctx: Context, p: OnnxParams, data: Data | None = None) -> Classifier:
+    """A network from an ONNX file, as trainable layers; operators that are not known are named."""
+    from backend.export.inspect import inspect_file
+    from backend.models.from_onnx import import_onnx
+
+    module, recipe = import_onnx(p.file)
+    shape = inspect_file(p.file)["inputs"][0]["shape"]
+    if len(shape) != 4 or not all(isinstance(s, int) for s in shape[1:]):
+        if data is None:
+            raise FretsawError(
+                f'"{p.file.name}" leaves the size of its pictures open ({shape}).',
+                "Link the data that it is to be used on.",
+            )
+        image = _image_of(data, "unit")
+    else:
+        mean, std = p.mean or (0.0,) * shape[1], p.std or (1.0,) * shape[1]
+        image = ImageInput(shape[1], shape[2], shape[3], mean, std)
+    with torch.no_grad():
+        logits = module(torch.zeros(1, image.channels, image.height, image.width))
+    classes = _class_names(logits.shape[-1], data)
+    return Classifier(recipe, module, image, label=p.file.stem, classes=classes)
+
+
+class PythonParams(Params):
+    """Which function makes the network."""
+
+    file: Path = Field(description="A Python file of yours.")
+    factory: str = Field(default="make_network", description="Function that returns the network.")
+    arguments: str = Field(default="{}", description='Its arguments as JSON, e.g. {"width": 8}.')
+    classes: int = CLASSES
+    channels: int = CHANNELS
+    size: int = SIZE
+
+
+@node("model.python", title="Python network")
+def python(ctx: Context, p: PythonParams, data: Data | None = None) -> Classifier:
+    """A network that your own Python file builds; asked about once, and again when it changes."""
+    from backend.models.python_file import python_recipe
+
+    try:
+        arguments = json.loads(p.arguments)
+    except ValueError as error:
+        raise FretsawError(f"The arguments {p.arguments} are no JSON.", str(error)) from error
+    recipe = python_recipe(p.file, p.factory, arguments)
+    torch.manual_seed(ctx.seed)
+    module = build(recipe, meta=False)
+    image, classes = _expected(p, data)
+    return Classifier(recipe, module, image, label=p.file.stem, classes=classes)
+
+
+SizedParams = ResnetParams | VggParams | MobilenetParams | LoadParams | PythonParams
+
+
+def _from_zoo(
+    ctx: Context,
+    name: str,
+    chosen: dict[str, Any],
+    p: ResnetParams | VggParams | MobilenetParams,
+    data: Data | None,
+    label: str,
+) -> Classifier:
+    image, classes = _expected(p, data, p.normalize)
+    recipe = Recipe(zoo(name, **chosen, in_channels=image.channels, classes=len(classes)))
+    torch.manual_seed(ctx.seed)
+    module = build(recipe, meta=False)
+    ctx.log(f"{label}: {sum(t.numel() for t in module.parameters()):,} parameters")
+    return Classifier(recipe, module, image, label=label, classes=classes)
+
+
+def _from_pretrained(found: Pretrained, label: str) -> Classifier:
+    expects = found.expects or Expects(224, 224, (0.5,) * 3, (0.5,) * 3)
+    image = ImageInput(expects.channels, expects.height, expects.width, expects.mean, expects.std)
+    classes = found.classes or _class_names(1000, None)
+    return Classifier(found.recipe, found.network, image, label=label, classes=classes)
+
+
+def _expected(
+    p: SizedParams, data: Data | None, normalize: str = "unit"
+) -> tuple[ImageInput, tuple[str, ...]]:
+    if data is not None:
+        return _image_of(data, normalize), data.manifest.classes
+    if normalize == "measured":
+        raise FretsawError("Nothing can be measured without data.", "Link data, or choose unit.")
+    channels = 3 if p.channels == 2 else p.channels
+    image = ImageInput(channels, p.size, p.size, (0.0,) * channels, (1.0,) * channels)
+    return image, _class_names(p.classes, None)
+
+
+def _image_of(data: Data, normalize: str) -> ImageInput:
+    from backend.data.vision import open_split
+
+    images = open_split(data.manifest, "train")
+    if normalize == "measured":
+        return ImageInput.measured(images)
+    height, width, channels = images.shape
+    return ImageInput(channels, height, width, (0.0,) * channels, (1.0,) * channels)
+
+
+def _class_names(count: int, data: Data | None) -> tuple[str, ...]:
+    if data is not None and len(data.manifest.classes) == count:
+        return data.manifest.classes
+    return tuple(str(i) for i in range(count))

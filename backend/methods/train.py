@@ -1,0 +1,71 @@
+"""Plain training of a classifier."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+from pydantic import Field
+
+from backend.core.context import Context
+from backend.core.node import Params, node
+from backend.data.augment import Augment
+from backend.data.vision import open_split
+from backend.train import TrainPlan, fit
+from backend.values import Classifier, Data
+
+
+class TrainParams(Params):
+    """How to train."""
+
+    epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training data.")
+    batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(default="sgd", description="Optimizer.")
+    lr: float = Field(default=0.1, gt=0, le=10, description="Peak learning rate.",
+                      json_schema_extra={"scale": "log"})  # fmt: skip
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD (Nesterov).")
+    weight_decay: float = Field(default=5e-4, ge=0, le=1, description="Of kernels and matrices.",
+                                json_schema_extra={"scale": "log"})  # fmt: skip
+    schedule: Literal["cosine", "onecycle", "step", "linear", "constant"] = Field(
+        default="cosine", description="How the learning rate moves."
+    )
+    warmup: float = Field(default=0.5, ge=0, description="Epochs of linear rise before it.")
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Part given to all classes."
+    )
+    ema: float | None = Field(
+        default=None, gt=0, lt=1, description="Decay of a weight average that is kept instead."
+    )
+    flip: bool = Field(default=True, description="Mirror every second picture.")
+    shift: int = Field(default=2, ge=0, le=64, description="Largest random shift.",
+                       json_schema_extra={"unit": "px"})  # fmt: skip
+    cutout: int = Field(default=0, ge=0, le=512, description="Side of a square painted over.",
+                        json_schema_extra={"unit": "px"})  # fmt: skip
+    keep: Literal["best", "last"] = Field(
+        default="best", description="Weights of the best epoch by validation, or of the last."
+    )
+
+
+@node("train.classifier", title="Train")
+def train_classifier(ctx: Context, p: TrainParams, model: Classifier, data: Data) -> Classifier:
+    """Train a classifier on the training split; the validation split chooses the epoch to keep."""
+    plan = TrainPlan(
+        epochs=p.epochs,
+        batch=p.batch,
+        optimizer=p.optimizer,
+        lr=p.lr,
+        momentum=p.momentum,
+        weight_decay=p.weight_decay,
+        schedule=p.schedule,
+        warmup=min(p.warmup, p.epochs / 2),
+        label_smoothing=p.label_smoothing,
+        ema=p.ema,
+        augment=Augment(shift=p.shift, flip=p.flip, cutout=p.cutout),
+        keep=p.keep,
+    )
+    train, val = (open_split(data.manifest, split) for split in ("train", "val"))
+    module = copy.deepcopy(model.module)
+    history = fit(ctx, module, train, val, model.image, plan)
+    kept = "the last epoch" if history.kept is None else f"epoch {history.kept + 1}"
+    ctx.log(f"Kept the weights of {kept} of {len(history.epochs)}.")
+    return model.with_module(module.cpu(), trained_epochs=p.epochs)

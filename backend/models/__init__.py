@@ -1,0 +1,1 @@
+"""Networks as recipes: builders, transforms and importers."""

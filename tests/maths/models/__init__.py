@@ -1,0 +1,1 @@
+"""Networks: recipes, the zoo, weights, importers and tracing."""

@@ -1,0 +1,50 @@
+"""What some tests need beyond the test extra: missing, it is a skip, unless it was promised."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+def require(name: str) -> None:
+    """Skip the test unless the component ``name`` is here.
+
+    ``FRETSAW_REQUIRE`` lists components, with commas between, whose absence is a failure: what a
+    machine was set up with cannot vanish unnoticed. A name without a probe is that of a Python
+    package, or of a program.
+    """
+    if _PROBES.get(name, lambda: _installed(name))():
+        return
+    promised = {item.strip() for item in os.environ.get("FRETSAW_REQUIRE", "").split(",")}
+    reason = f'the component "{name}" is not here'
+    if name in promised:
+        pytest.fail(f"{reason}, but FRETSAW_REQUIRE names it", pytrace=False)
+    pytest.skip(f"{reason} (FRETSAW_REQUIRE={name} makes this a failure)")
+
+
+def _installed(name: str) -> bool:
+    is_module_name = name.replace(".", "").isidentifier()
+    return bool(shutil.which(name) or (is_module_name and find_spec(name.split(".")[0])))
+
+
+def _program(*names: str) -> Callable[[], bool]:
+    return lambda: any(map(shutil.which, names))
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+_PROBES: dict[str, Callable[[], bool]] = {
+    "chromium": _program("chromium", "chromium-browser", "google-chrome", "chrome"),
+    "fashion-mnist": Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").is_file,
+    "gpu": _has_cuda,
+    "xvfb": _program("Xvfb"),
+}
