@@ -42,8 +42,15 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def _has_efficientnet_lite0() -> bool:
+    from backend.models.pretrained import has_efficientnet_lite0
+
+    return has_efficientnet_lite0()
+
+
 _PROBES: dict[str, Callable[[], bool]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome", "chrome"),
+    "efficientnet-lite0": _has_efficientnet_lite0,
     "fashion-mnist": Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").is_file,
     "gpu": _has_cuda,
     "xvfb": _program("Xvfb"),

@@ -156,6 +156,8 @@ def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
 def _one(found: Run, printer: Printer, *, now: bool = False) -> str:
     workspace = Workspace.current()
     settings = found.settings
+    # Before queueing: a stop that arrives while this run waits its turn must count.
+    found.clear_stop()
     turn = nullcontext() if now else launch.queue(workspace, found, printer.waiting)
     with _signals(found), turn:
         status = execute(

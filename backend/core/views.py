@@ -184,7 +184,7 @@ class Verdict(Payload):
 
     kind: Literal["verdict"] = "verdict"
     claim: str
-    holds: bool | None
+    holds: bool | None = None
     evidence: dict[str, float] = Field(default_factory=dict)
     samples: int | None = None
 
@@ -221,8 +221,8 @@ class LayerRow(BaseModel):
     )
     headroom_bits: float | None = None
     clip_level: float | None = None
-    edges: list[float] = Field(default_factory=list)
-    counts: list[float] = Field(default_factory=list)
+    edges: list[float] = Field(default_factory=list, description="Of bins of weight codes.")
+    counts: list[float] = Field(default_factory=list, description="Weights in each bin.")
 
 
 class Layers(Payload):

@@ -64,6 +64,8 @@ def execute(
 ) -> ev.Status:
     """Compute the nodes of a run that have no stored result yet.
 
+    A stop that is already requested counts; whoever starts a run anew clears it first.
+
     Args:
         target: compute only what this node needs.
         force: nodes to compute even if a result is stored.
@@ -78,7 +80,6 @@ def execute(
     plan = make_plan(run.graph(), catalog or current_catalog(workspace), target)
     lock = run.lock()
     try:
-        run.clear_stop()
         execution = _Execution(
             run, plan, Store(workspace.store), settings, where or Inline(), set(force), on_event
         )

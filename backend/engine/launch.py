@@ -86,6 +86,7 @@ def create(
 def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | None = None) -> str:
     """Go on with a run that was stopped, failed or crashed; returns its status."""
     workspace = workspace or Workspace.current()
+    run.clear_stop()
     with queue(workspace, run):
         target = run.settings.get("target")
         return execute(run, target=target, on_event=on_event, workspace=workspace)

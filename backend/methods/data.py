@@ -86,8 +86,13 @@ class ImageFolderParams(Params):
     """Which folder, and what becomes of its pictures."""
 
     folder: Path = Field(description="Folder with one folder of pictures for each class.")
-    size: int = Field(default=64, ge=8, le=1024, description="Height and width of the pictures.",
-                      json_schema_extra={"unit": "px"})  # fmt: skip
+    size: int = Field(
+        default=64,
+        ge=8,
+        le=1024,
+        description="Height and width of the pictures.",
+        json_schema_extra={"unit": "px"},
+    )
     channels: Literal[1, 3] = Field(default=3, description="3 for colour, 1 for grey.")
     fit: Literal["crop", "stretch"] = Field(
         default="crop", description="Cut the middle out, or bend the picture to the size."

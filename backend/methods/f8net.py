@@ -10,12 +10,13 @@ from torch import Tensor
 
 from backend.core.context import Context
 from backend.core.node import Params, node
-from backend.core.views import LayerRow, Layers, NumberFormat
+from backend.core.views import LayerRow, Layers
 from backend.data.augment import Augment
 from backend.data.batches import spread_batches, spread_pictures
 from backend.data.manifest import ImageSet
 from backend.data.preprocess import ImageInput
 from backend.data.vision import open_split
+from backend.quant.f8_options import PRESETS
 from backend.quant.f8_training import bn_calibration, calibrate, weight_decay_groups
 from backend.quant.f8net import F8Net
 from backend.train import Epoch, Hooks, Moment, TrainPlan, fit
@@ -29,8 +30,13 @@ def _origin(where: str) -> dict[str, str]:
 class F8NetParams(Params):
     """How a network becomes fixed-point, and how it is trained then."""
 
-    bits: int = Field(default=8, ge=2, le=16, json_schema_extra=_origin("paper"),
-                      description="Word length of weights and activations, sign included.")  # fmt: skip
+    bits: int = Field(
+        default=8,
+        ge=2,
+        le=16,
+        json_schema_extra=_origin("paper"),
+        description="Word length of weights and activations, sign included.",
+    )
     mode: Literal["conventional", "fine_tune"] = Field(
         default="conventional",
         json_schema_extra=_origin("paper"),
@@ -57,29 +63,73 @@ class F8NetParams(Params):
         description="Let gradients pass the batch statistics that are folded into the weights; "
         "without, a step is quicker.",
     )
-    alpha: float = Field(default=8.0, gt=0, le=64, json_schema_extra=_origin("code"),
-                         description="First clip level of activations.")  # fmt: skip
+    alpha: float = Field(
+        default=8.0,
+        gt=0,
+        le=64,
+        json_schema_extra=_origin("code"),
+        description="First clip level of activations.",
+    )
     calibration: int = Field(
-        default=4, ge=0, le=1000, json_schema_extra={"unit": "batches", "origin": "choice"},
-        description="Batches that set clip levels and formats before training; 0: start as the paper.",
-    )  # fmt: skip
-    epochs: int = Field(default=5, ge=0, le=1000, json_schema_extra=_origin("choice"),
-                        description="Passes over the training data; 0: calibrate only.")  # fmt: skip
+        default=4,
+        ge=0,
+        le=1000,
+        json_schema_extra={"unit": "batches", "origin": "choice"},
+        description="Batches that set clip levels and formats first; 0: start as the paper.",
+    )
+    epochs: int = Field(
+        default=5,
+        ge=0,
+        le=1000,
+        json_schema_extra=_origin("choice"),
+        description="Passes over the training data; 0: calibrate only.",
+    )
     batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
-    lr: float = Field(default=0.02, gt=0, le=10, description="Peak learning rate.",
-                      json_schema_extra={"scale": "log", "origin": "choice"})  # fmt: skip
-    weight_decay: float = Field(default=4e-5, ge=0, le=1, description="On raw weights.",
-                                json_schema_extra={"scale": "log", "origin": "code"})  # fmt: skip
+    lr: float = Field(
+        default=0.02,
+        gt=0,
+        le=10,
+        description="Peak learning rate.",
+        json_schema_extra={"scale": "log", "origin": "choice"},
+    )
+    weight_decay: float = Field(
+        default=4e-5,
+        ge=0,
+        le=1,
+        description="On raw weights.",
+        json_schema_extra={"scale": "log", "origin": "code"},
+    )
     decay_scheme: Literal["all", "only_no_depthwise", "only_no_bn", "no_depthwise_no_bn"] = Field(
         default="all", json_schema_extra=_origin("code"), description="What decays."
     )
     quant_bias: bool = Field(default=True, description="Biases as 32-bit fixed point.")
+    train_fl: Literal["batch", "running"] = Field(
+        default="batch",
+        json_schema_extra=_origin("code"),
+        description="Formats of activations in training: of this batch, or the running ones.",
+    )
+    fl_units: Literal["real", "scaled"] = Field(
+        default="real",
+        json_schema_extra=_origin("choice"),
+        description="Judge activations in the float network's units, or divided by their scale as "
+        "in the code, where a format feeds back into itself.",
+    )
+    paper_code_shortcut: bool = Field(
+        default=False,
+        json_schema_extra=_origin("choice"),
+        description="Add shortcuts without the shift between formats, as the code does.",
+    )
     rescale: Literal["off", "constant", "stddev"] = Field(
         default="off", description="Rescaling of the classifier in training; published: constant."
     )
     flip: bool = Field(default=True, description="Mirror every second picture.")
-    shift: int = Field(default=2, ge=0, le=64, description="Largest random shift.",
-                       json_schema_extra={"unit": "px"})  # fmt: skip
+    shift: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Largest random shift.",
+        json_schema_extra={"unit": "px"},
+    )
     keep: Literal["best", "last"] = Field(
         default="best", description="Weights of the best epoch by validation, or of the last."
     )
@@ -133,12 +183,11 @@ def po2(ctx: Context, p: Po2Params, model: Classifier, data: Data) -> Classifier
     and for activations of some training batches.
     """
     plan = {
+        **PRESETS["rounding"],
         "wl": p.bits,
         "image": _image_kind(model.image),
-        "selector": "grid",
-        "no_clipping": True,
+        "shape": [model.image.channels, model.image.height, model.image.width],
     }
-    plan["shape"] = [model.image.channels, model.image.height, model.image.width]
     label = f"{model.label} rounded {p.bits}-bit"
     quantized = model.transformed("quantize.f8net", plan, label=label)
     network = quantized.module
@@ -196,6 +245,9 @@ def _plan(p: F8NetParams, image: ImageInput) -> dict[str, Any]:
         "no_clipping": p.mode == "fine_tune",
         "quant_bias": p.quant_bias,
         "rescale": p.rescale,
+        "train_fl": p.train_fl,
+        "fl_units": p.fl_units,
+        "paper_code_shortcut": p.paper_code_shortcut,
         "shape": [image.channels, image.height, image.width],
     }
 
@@ -208,20 +260,6 @@ def _image_kind(image: ImageInput) -> str:
 @torch.no_grad()
 def _show(ctx: Context, network: F8Net, sample: Tensor, step: int) -> None:
     """Show the format of every layer; the microscope follows this view while training goes on."""
-    rows = [
-        LayerRow(
-            layer=row["layer"],
-            operation=row["operation"],
-            weight=NumberFormat(**row["weight"]) if row.get("weight") else None,
-            input=NumberFormat(**row["input"]) if row.get("input") else None,
-            weight_clipped=row.get("weight_clipped", 0.0),
-            input_clipped=row.get("input_clipped", 0.0),
-            headroom_bits=row.get("headroom_bits"),
-            clip_level=row.get("clip_level"),
-            edges=row.get("edges", []),
-            counts=row.get("counts", []),
-        )
-        for row in network.formats(sample)
-    ]
+    rows = [LayerRow(**row) for row in network.formats(sample)]
     caption = f"Shares at the end of the grid are measured on {len(sample)} validation pictures."
     ctx.view(Layers(title="Number formats", caption=caption, rows=rows), name="layers", step=step)

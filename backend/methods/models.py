@@ -20,8 +20,13 @@ from backend.values import Classifier, Data
 
 CLASSES = Field(default=10, ge=2, description="Number of classes, if no data is linked.")
 CHANNELS = Field(default=3, ge=1, le=3, description="Channels of the picture, likewise.")
-SIZE = Field(default=32, ge=8, le=1024, description="Height and width, likewise.",
-             json_schema_extra={"unit": "px"})  # fmt: skip
+SIZE = Field(
+    default=32,
+    ge=8,
+    le=1024,
+    description="Height and width, likewise.",
+    json_schema_extra={"unit": "px"},
+)
 NORMALIZE = Field(
     default="unit",
     description="unit: pictures in 0..1 as they are; measured: minus mean, over deviation of the "
@@ -66,6 +71,10 @@ class VggParams(Params):
     """Which VGG."""
 
     depth: Literal[11, 13, 16] = Field(default=11, description="Layers with weights.")
+    width: int = Field(default=64, ge=2, le=512, description="Channels of the first stage.")
+    head: Literal["pooled", "classic"] = Field(
+        default="pooled", description="One linear layer on averages, or the three of the paper."
+    )
     normalize: Literal["unit", "measured"] = NORMALIZE
     classes: int = CLASSES
     channels: int = CHANNELS
@@ -78,7 +87,8 @@ def vgg(ctx: Context, p: VggParams, data: Data | None = None) -> Classifier:
 
     Source: Simonyan, Zisserman, Very deep convolutional networks, ICLR 2015, table 1
     """
-    return _from_zoo(ctx, "vgg", {"depth": p.depth}, p, data, f"VGG-{p.depth}")
+    chosen = {"depth": p.depth, "width": p.width, "head": p.head}
+    return _from_zoo(ctx, "vgg", chosen, p, data, f"VGG-{p.depth}")
 
 
 class MobilenetParams(Params):
@@ -88,8 +98,8 @@ class MobilenetParams(Params):
         default=2, description="1: depthwise blocks; 2: inverted residuals."
     )
     width: float = Field(default=1.0, gt=0, le=4, description="Factor on all channel counts.")
-    stride: Literal[1, 2] = Field(
-        default=1, description="Of the first layer: 1 for small pictures, 2 as published."
+    stem: Literal["cifar", "imagenet"] = Field(
+        default="cifar", description="For small pictures, without the first two halvings, or not."
     )
     normalize: Literal["unit", "measured"] = NORMALIZE
     classes: int = CLASSES
@@ -103,7 +113,7 @@ def mobilenet(ctx: Context, p: MobilenetParams, data: Data | None = None) -> Cla
 
     Source: Howard et al., MobileNets, 2017; Sandler et al., MobileNetV2, CVPR 2018
     """
-    chosen = {"width": p.width, "stride": p.stride}
+    chosen = {"width": p.width, "stem": p.stem}
     label = f"MobileNetV{p.version} x{p.width:g}"
     return _from_zoo(ctx, f"mobilenet_v{p.version}", chosen, p, data, label)
 

@@ -20,8 +20,13 @@ from backend.values import Artifact, Classifier, Cost, Figure, Report
 class ProfileParams(Params):
     """How to measure time."""
 
-    seconds: float = Field(default=2.0, gt=0, le=60, description="How long to measure the time.",
-                           json_schema_extra={"unit": "s"})  # fmt: skip
+    seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="How long to measure the time.",
+        json_schema_extra={"unit": "s"},
+    )
     threads: int = Field(default=1, ge=1, le=64, description="Threads of ONNX Runtime.")
     batch: int = Field(default=1, ge=1, le=1024, description="Pictures in a measured run.")
 
@@ -103,8 +108,13 @@ def cost_macs(ctx: Context, model: Classifier) -> Cost:
 class OrtCostParams(Params):
     """How to measure."""
 
-    seconds: float = Field(default=0.2, gt=0, le=10, description="Time spent on each operation.",
-                           json_schema_extra={"unit": "s"})  # fmt: skip
+    seconds: float = Field(
+        default=0.2,
+        gt=0,
+        le=10,
+        description="Time spent on each operation.",
+        json_schema_extra={"unit": "s"},
+    )
     threads: int = Field(default=1, ge=1, le=64, description="Threads of ONNX Runtime.")
 
 

@@ -21,11 +21,21 @@ class TrainParams(Params):
     epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training data.")
     batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
     optimizer: Literal["sgd", "adam", "adamw"] = Field(default="sgd", description="Optimizer.")
-    lr: float = Field(default=0.1, gt=0, le=10, description="Peak learning rate.",
-                      json_schema_extra={"scale": "log"})  # fmt: skip
+    lr: float = Field(
+        default=0.1,
+        gt=0,
+        le=10,
+        description="Peak learning rate.",
+        json_schema_extra={"scale": "log"},
+    )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD (Nesterov).")
-    weight_decay: float = Field(default=5e-4, ge=0, le=1, description="Of kernels and matrices.",
-                                json_schema_extra={"scale": "log"})  # fmt: skip
+    weight_decay: float = Field(
+        default=5e-4,
+        ge=0,
+        le=1,
+        description="Of kernels and matrices.",
+        json_schema_extra={"scale": "log"},
+    )
     schedule: Literal["cosine", "onecycle", "step", "linear", "constant"] = Field(
         default="cosine", description="How the learning rate moves."
     )
@@ -37,10 +47,20 @@ class TrainParams(Params):
         default=None, gt=0, lt=1, description="Decay of a weight average that is kept instead."
     )
     flip: bool = Field(default=True, description="Mirror every second picture.")
-    shift: int = Field(default=2, ge=0, le=64, description="Largest random shift.",
-                       json_schema_extra={"unit": "px"})  # fmt: skip
-    cutout: int = Field(default=0, ge=0, le=512, description="Side of a square painted over.",
-                        json_schema_extra={"unit": "px"})  # fmt: skip
+    shift: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Largest random shift.",
+        json_schema_extra={"unit": "px"},
+    )
+    cutout: int = Field(
+        default=0,
+        ge=0,
+        le=512,
+        description="Side of a square painted over.",
+        json_schema_extra={"unit": "px"},
+    )
     keep: Literal["best", "last"] = Field(
         default="best", description="Weights of the best epoch by validation, or of the last."
     )

@@ -61,7 +61,17 @@ def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, Any] | None = None) 
         _STRIDES: json.dumps(strides, sort_keys=True),
         _NOTES: json.dumps(dict(notes or {}), sort_keys=True, allow_nan=False),
     }
-    return save(kept, metadata=header)
+    return _ordered(save(kept, metadata=header))
+
+
+def _ordered(data: bytes) -> bytes:
+    """Put the header's notes in a fixed order: the library writes them in a random one."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the tensors behind it stay aligned
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def read_tensors(path: Path) -> TensorFile:

@@ -74,7 +74,7 @@ def test_interrupt_stops_with_a_checkpoint_and_says_how_to_go_on() -> None:
 
 
 def test_two_processes_on_one_run_and_the_queue() -> None:
-    run = launch.create(training(0.05), Workspace.current())
+    run = launch.create(training(0.3), Workspace.current())
     process = backend("run", str(run.path))
     wait_for_step(run, 1)
     with pytest.raises(Exception, match="already being computed"):

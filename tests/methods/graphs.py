@@ -92,7 +92,10 @@ def _need(graph: Graph, name: str) -> None:
 
 
 def _filled(value: Any, files: dict[str, str]) -> Any:
-    return value.format(**files) if isinstance(value, str) and value.startswith("{") and value[1:-1] in files else value
+    """Put a path in the place of ``{name}``; other braces, as in JSON, are left alone."""
+    if isinstance(value, str) and value.strip("{}") in files:
+        return files[value.strip("{}")]
+    return value
 
 
 def write_pictures(folder: Path) -> None:

@@ -57,6 +57,6 @@ def train(ctx: Context, p: TrainParams) -> Weights:
         loss.backward()
         optimizer.step()
         schedule.step()
-        ctx.metric(step, loss=float(loss))
+        ctx.metric(step, loss=loss.item())
         time.sleep(p.pause)
     return Weights({k: v.flatten().tolist() for k, v in net.state_dict().items()})
