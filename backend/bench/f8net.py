@@ -12,71 +12,71 @@ from backend.bench.session import Session, figure, print_table
 from backend.core.graph import Graph
 
 _BITS = (8, 4)
-_ARMS = ("float", *(f"f8net{b}" for b in _BITS), *(f"po2{b}" for b in _BITS))
 
 
 def bench(session: Session) -> dict[str, Any]:
     """Train every arm for the same number of epochs; the test set is read once an arm."""
     seeds = range(5) if session.full else range(3)
-    graphs = [_graph(seed, session.full) for seed in seeds]
-    runs = session.run(graphs, _ARMS)
+    session.run([_graph(seed, session.full, ()) for seed in seeds], ("base",))
+    # Longest first, so that no core waits at the end.
+    groups = (("f8net4",), ("f8net8",), ("float", "po28", "po24"))
+    graphs = [_graph(seed, session.full, group) for group in groups for seed in seeds]
+    runs = session.run(graphs, [arm for group in groups for arm in group])
+    top1 = {arm: [] for group in groups for arm in group}
+    for run, group in zip(runs, [group for group in groups for _ in seeds], strict=True):
+        for arm in group:
+            top1[arm].append(round(figure(run, f"test_{arm}", "top1"), 2))
     arms = {
         f"w{bits}": {
-            "float_top1": [figure(run, "test_float", "top1") for run in runs],
-            "f8net_top1": [figure(run, f"test_f8net{bits}", "top1") for run in runs],
-            "po2_rounding_top1": [figure(run, f"test_po2{bits}", "top1") for run in runs],
+            "float_top1": top1["float"],
+            "f8net_top1": top1[f"f8net{bits}"],
+            "po2_rounding_top1": top1[f"po2{bits}"],
         }
         for bits in _BITS
     }
     ratio, detached = _step_ratios()
-    samples = int(figure(runs[0], "test_float", "samples"))
     rows = [
         (word, name, statistics.mean(values), *values)
         for word, found in arms.items()
         for name, values in found.items()
     ]
     print_table(("width", "arm", "mean, %", *(f"seed {s}" for s in seeds)), rows)
-    print(f"{samples:,} test pictures; step {ratio:.2f} x float, {detached:.2f} x detached")
-    network = "ResNet-20 width 16" if session.full else "ResNet-8 width 8"
     return {
-        "samples": samples,
-        "network": network,
+        "samples": int(figure(runs[-1], "test_float", "samples")),
+        "network": "ResNet-20 width 16" if session.full else "ResNet-8 width 8",
         **arms,
         "step_ratio": round(ratio, 3),
         "step_ratio_detached": round(detached, 3),
     }
 
 
-def _graph(seed: int, full: bool) -> Graph:
-    """Float pretraining, then three ways on for equally many epochs; rounding of the float one."""
+def _graph(seed: int, full: bool, arms: tuple[str, ...]) -> Graph:
+    """Float pretraining, then each arm on for equally many epochs; rounding of the float one."""
     first, then = (12, 8) if full else (4, 3)
     graph = Graph(f"bench-f8net-{seed}", seed)
-    data: dict[str, Any] = {"source": "debian"}
-    if not full:
-        data["train_limit"] = 24_000
-    graph.add("data.fashion_mnist", "data", data)
+    limit = None if full else 24_000
+    graph.add("data.fashion_mnist", "data", source="debian", train_limit=limit)
     net = {"depth": 20, "width": 16} if full else {"depth": 8, "width": 8}
     graph.add("model.resnet", "net", net)
-    graph.add("train.classifier", "base", epochs=first, lr=0.1)
-    graph.add("train.classifier", "float", epochs=then, lr=0.02, warmup=0.0)
-    for source, target in (
-        ("data.data", "net.data"),
-        ("net.classifier", "base.model"),
-        ("base.classifier", "float.model"),
-    ):
-        graph.connect(source, target)
-    for bits in _BITS:
-        graph.add("quantize.f8net", f"f8net{bits}", bits=bits, epochs=then, lr=0.02)
-        graph.connect("base.classifier", f"f8net{bits}.model")
-        graph.add("quantize.po2", f"po2{bits}", bits=bits)
-        graph.connect("float.classifier", f"po2{bits}.model")
-    for arm in ("base", *_ARMS):
-        graph.connect("data.data", f"{arm}.data")
-        if arm != "base":
-            graph.add("evaluate.classifier", f"test_{arm}")
-            graph.connect(f"{arm}.classifier", f"test_{arm}.model")
-            graph.connect("data.data", f"test_{arm}.data")
+    graph.connect("data.data", "net.data")
+    _add(graph, "base", "train.classifier", "net", epochs=first, lr=0.1)
+    for arm in arms:
+        bits = int(arm[-1]) if arm[-1].isdigit() else 0
+        if arm == "float":
+            _add(graph, arm, "train.classifier", "base", epochs=then, lr=0.02, warmup=0.0)
+        elif arm.startswith("f8net"):
+            _add(graph, arm, "quantize.f8net", "base", bits=bits, epochs=then, lr=0.02)
+        else:
+            _add(graph, arm, "quantize.po2", "float", bits=bits)
+        _add(graph, f"test_{arm}", "evaluate.classifier", arm)
     return graph
+
+
+def _add(graph: Graph, name: str, kind: str, source: str, **params: Any) -> None:
+    """Add a node that takes the model of ``source`` and the data."""
+    graph.add(kind, name, params)
+    graph.connect(f"{source}.classifier", f"{name}.model")
+    graph.connect("data.data", f"{name}.data")
 
 
 def _step_ratios(rounds: int = 15) -> tuple[float, float]:

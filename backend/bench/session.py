@@ -30,7 +30,8 @@ class Session:
     def run(self, graphs: Sequence[Graph], arms: Sequence[str]) -> list[Run]:
         """Run graphs side by side, one thread each, and return their finished runs.
 
-        ``arms`` are names of nodes; each that was taken from the store counts as cached.
+        They start in the given order, as cores become free: give the longest first. ``arms`` are
+        names of nodes; each that was taken from the store counts as cached.
 
         Raises:
             FretsawError: a run failed; says which and why.
@@ -40,7 +41,7 @@ class Session:
                 graph,
                 self.workspace,
                 threads=1,
-                settings={"force": list(graph.nodes) if self.fresh else None},
+                settings={"force": list(arms) if self.fresh else None},
             )
             for graph in graphs
         ]

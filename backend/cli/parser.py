@@ -133,4 +133,4 @@ def _upkeep(commands: Any) -> None:
         "Allow a Python model file to run.",
         json=False,
     )
-    trust.add_argument("file", type=Path, help="the .py file; its present content is allowed")
+    trust.add_argument("file", help="the .py file, whose present content is allowed, or a SHA-256")

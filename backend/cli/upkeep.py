@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from backend.core.artifact import file_sha256
 from backend.core.errors import DocumentError, nearest
@@ -60,7 +61,8 @@ def trust(arguments: argparse.Namespace) -> int:
     """Allow the present content of a Python model file to run."""
     from backend.models import trust as trusted
 
-    sha = file_sha256(arguments.file)
+    path = Path(arguments.file)
+    sha = file_sha256(path) if path.exists() else arguments.file
     trusted.trust(sha)
     print(f"{arguments.file} may run as it is now (SHA-256 {sha}). A changed file asks again.")
     return 0

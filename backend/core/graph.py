@@ -20,11 +20,14 @@ NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class GraphNode:
-    """One node of a document: its kind, the version its parameters were written for, settings."""
+    """One node of a document: its kind, its settings, and the version they were written for.
+
+    No version means that of whatever is installed: a graph made by a program just now.
+    """
 
     type: str
     params: dict[str, Any] = field(default_factory=dict)
-    version: int = 1
+    version: int | None = None
     bypass: bool = False
 
 
@@ -93,7 +96,7 @@ class Graph:
         params: Mapping[str, Any] | None = None,
         *,
         at: tuple[float, float] | None = None,
-        version: int = 1,
+        version: int | None = None,
         **settings: Any,
     ) -> str:
         """Add a node of kind ``type`` and return its name.
@@ -363,7 +366,7 @@ class Graph:
             elif len(links) > 1 and not port.many:
                 text = f'Input "{port.name}" takes one link and has {len(links)}.'
                 found.append(Problem(name, text, where=port.name))
-        if node.version > spec.version:
+        if node.version is not None and node.version > spec.version:
             text = (
                 f"Its parameters were written for version {node.version} of {node.type}; "
                 f"version {spec.version} is installed. Update Fretsaw or the package it is from."

@@ -24,7 +24,9 @@ def encode(graph: Graph) -> dict[str, Any]:
     """Return the document as JSON data."""
     nodes: dict[str, Any] = {}
     for name, node in graph.nodes.items():
-        entry: dict[str, Any] = {"type": node.type, "version": node.version, "params": node.params}
+        entry: dict[str, Any] = {"type": node.type, "params": node.params}
+        if node.version is not None:
+            entry["version"] = node.version
         if node.bypass:
             entry["bypass"] = True
         nodes[name] = entry
@@ -58,7 +60,7 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
             graph.nodes[name] = GraphNode(
                 str(entry["type"]),
                 dict(entry.get("params", {})),
-                int(entry.get("version", 1)),
+                int(entry["version"]) if "version" in entry else None,
                 bool(entry.get("bypass", False)),
             )
         graph.links += [Link(str(source), str(target)) for source, target in data["links"]]

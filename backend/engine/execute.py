@@ -27,7 +27,7 @@ from backend.core.workspace import Workspace
 from backend.engine import replay
 from backend.engine.context import RunContext
 from backend.engine.faults import describe
-from backend.engine.fingerprint import fingerprint
+from backend.engine.fingerprint import fingerprint, input_hashes
 from backend.engine.plan import Plan, make_plan
 from backend.engine.recorder import Recorder
 from backend.engine.result import summarize
@@ -134,7 +134,11 @@ class _Execution:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
+        inputs: dict[str, str] = {}
+        for name in self.plan.order:
+            inputs |= input_hashes(REGISTRY[self.plan.types[name]], self.plan.params[name])
         return ev.RunStarted(
+            inputs=inputs,
             seed=self.plan.seed,
             device=self.device,
             threads=self.threads,

@@ -54,11 +54,23 @@ def fingerprint(
 
 
 def source_hash(module: str) -> str:
-    """Hash the source of a module and of the modules of the same package that it imports."""
+    """Hash the source of a module and of what it imports of the same top package.
+
+    Of a subpackage that it imports from, every file counts: some are imported by name only when
+    they are needed, as the networks of the zoo are.
+    """
     digest = hashlib.sha256()
     for name, file in sorted(_closure(module).items()):
         digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def input_hashes(definition: Definition, params: Any) -> dict[str, str]:
+    """Return a hash for each file and folder outside the graph that a node depends on."""
+    return {
+        str(path): hashlib.sha256(json.dumps(_file_state(path)).encode()).hexdigest()
+        for path in _files_read(definition, params)
+    }
 
 
 def _files_read(definition: Definition, params: Any) -> Iterable[Path]:
@@ -98,6 +110,10 @@ def _closure(module: str) -> dict[str, Path]:
         file = None if name in found or name.startswith(_NEUTRAL) else _module_file(name)
         if file is not None:
             found[name] = file
+            package = name if file.stem == "__init__" else name.rpartition(".")[0]
+            if "." in package and package != module.rpartition(".")[0]:
+                stems = sorted(path.stem for path in file.parent.glob("*.py"))
+                todo += [f"{package}.{stem}" for stem in stems if stem != "__init__"]
             todo += _imports(file, name, module.partition(".")[0])
             todo.append(name.rpartition(".")[0] or name)
     return found

@@ -70,6 +70,7 @@ def create(
     Raises:
         DocumentError: the graph has problems; no directory was made.
     """
+    _check_device(device, threads)
     copy = Graph.from_json(graph.to_json())
     if seed is not None:
         copy.seed = seed
@@ -152,6 +153,27 @@ def queue(
         yield
     finally:
         lock.release()
+
+
+def _check_device(device: str, threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise DocumentError(f"{threads} threads cannot compute.", "Give at least 1.")
+    kind = device.partition(":")[0]
+    if kind == "cpu":
+        return
+    import torch
+
+    usable = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if kind not in usable:
+        raise DocumentError(f'There is no device "{device}".', nearest(kind, ["cpu", *usable]))
+    if not usable[kind]:
+        raise DocumentError(
+            f'The device "{device}" cannot be used: this PyTorch or this computer has no {kind}.',
+            "Use cpu, or install a PyTorch that is built for it.",
+        )
 
 
 def _cancelled_in_queue(run: Run) -> None:

@@ -89,11 +89,13 @@ def lifted(graph: Graph, catalog: Catalog) -> Graph:
         type = renamed.get(node.type, node.type)
         spec = catalog.nodes.get(type)
         params = node.params
-        if spec is not None and node.version < spec.version:
+        version = node.version
+        if spec is not None and version is not None and version < spec.version:
             importlib.import_module(spec.module)
             migrate = REGISTRY[type].migrate
-            params = migrate(dict(params), node.version) if migrate else params
-        version = spec.version if spec and node.version < spec.version else node.version
+            params = migrate(dict(params), version) if migrate else params
+        if spec is not None and (version is None or version < spec.version):
+            version = spec.version
         copy.nodes[name] = GraphNode(type, params, version, node.bypass)
     return copy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -33,7 +34,7 @@ def evaluate_classifier(ctx: Context, p: EvaluateParams, model: Classifier, data
     module = copy.deepcopy(model.module)
     found = classify(module, images, model.image, p.batch, ctx.device, ctx.progress)
     _show(ctx, found, images, model.classes)
-    return _report(p.label or model.label, found)
+    return _report(p.label or model.label, found, model.facts)
 
 
 @node("evaluate.artifact", title="Evaluate exported file", views=("heatmap",))
@@ -57,7 +58,8 @@ def evaluate_artifact(ctx: Context, p: EvaluateParams, artifact: Artifact, data:
         ctx.progress(int(chosen[-1]) + 1, len(images))
     found = score(np.concatenate(answers), images.labels)
     _show(ctx, found, images, tuple(artifact.facts["classes"]))
-    return _report(p.label or f"{artifact.facts['label']} in ONNX Runtime", found)
+    label = p.label or f"{artifact.facts['label']} in ONNX Runtime"
+    return _report(label, found, artifact.facts)
 
 
 class CompareParams(Params):
@@ -90,11 +92,13 @@ def compare(ctx: Context, p: CompareParams, reports: list[Report]) -> Report:
     return Report(p.title, tuple(figures.values()), "comparison", {"table": table.model_dump()})
 
 
-def _report(subject: str, found: Classification) -> Report:
+def _report(subject: str, found: Classification, facts: dict[str, Any]) -> Report:
     low, high = found.top1_interval
+    trained = facts.get("epochs")
     return Report(
         subject,
         (
+            *([Figure("epochs", trained)] if trained is not None else []),
             Figure("top-1", round(found.top1, 3), "%", "higher", found.samples),
             Figure("±", round((high - low) / 2, 2), "%", note="half of the 95 % Wilson interval."),
             Figure("loss", round(found.loss, 4), "nat", "lower", found.samples),

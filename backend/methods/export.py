@@ -133,6 +133,7 @@ def _verified(
             "label": model.label,
             "classes": list(model.classes),
             "image": asdict(model.image),
+            "epochs": model.facts.get("epochs"),
             "parity": {k: v for k, v in asdict(parity).items() if v is not None},
         },
     )

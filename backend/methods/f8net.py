@@ -161,6 +161,7 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
     elif p.calibration:
         bn_calibration(network, batches)
     network.eval().cpu()
+    quantized.facts["epochs"] = model.facts.get("epochs", 0) + p.epochs
     return quantized
 
 

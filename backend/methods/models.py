@@ -144,11 +144,8 @@ def pretrained(ctx: Context, p: PretrainedParams) -> Classifier:
         return _from_pretrained(found, "EfficientNet-Lite0")
     from backend.models.hub import hub_network
 
-    if not p.download and not Path(p.source).is_dir():
-        import os
-
-        os.environ["HF_HUB_OFFLINE"] = "1"  # only what is in the cache may be used
-    return _from_pretrained(hub_network(p.source, p.commit), p.source.rstrip("/").split("/")[-1])
+    found = hub_network(p.source, p.commit, download=p.download)
+    return _from_pretrained(found, p.source.rstrip("/").split("/")[-1])
 
 
 class LoadParams(Params):

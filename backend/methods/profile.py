@@ -12,6 +12,7 @@ from pydantic import Field
 from backend.core.context import Context
 from backend.core.node import Params, node
 from backend.core.views import Bars, Column, Table
+from backend.export.runtime import has_saturating_int8
 from backend.profile import CostTable, Operation, macs_table, ort_table
 from backend.profile import profile as measure
 from backend.values import Artifact, Classifier, Cost, Figure, Report
@@ -94,6 +95,12 @@ def profile(
     if artifact is not None:
         size = round(artifact.bytes / 1024, 2)
         figures.append(Figure("file", size, "KiB", "lower"))
+    if artifact is not None and artifact.format == "onnx-qdq" and has_saturating_int8():
+        ctx.log(
+            "This processor has no 8-bit dot product (VNNI on x86, dotprod on ARM): the time of an "
+            "8-bit file here says little about a phone.",
+            level="warning",
+        )
     details = {"spread": spread, "MACs": found.mac_convention, "bytes": found.bytes_convention}
     details["peak activations"] = found.memory_convention
     return Report(model.label, tuple(figures), "profile", details)

@@ -88,4 +88,5 @@ def train_classifier(ctx: Context, p: TrainParams, model: Classifier, data: Data
     history = fit(ctx, module, train, val, model.image, plan)
     kept = "the last epoch" if history.kept is None else f"epoch {history.kept + 1}"
     ctx.log(f"Kept the weights of {kept} of {len(history.epochs)}.")
-    return model.with_module(module.cpu(), trained_epochs=p.epochs)
+    epochs = model.facts.get("epochs", 0) + p.epochs
+    return model.with_module(module.cpu(), epochs=epochs)

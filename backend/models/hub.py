@@ -55,11 +55,14 @@ def build_hub(rest: str, files: Mapping[str, bytes]) -> nn.Module:
     return Logits(network)
 
 
-def hub_network(source: str | Path, commit: str | None = None) -> Pretrained:
+def hub_network(
+    source: str | Path, commit: str | None = None, *, download: bool = True
+) -> Pretrained:
     """Load a classifier with its weights: a hub id such as ``microsoft/resnet-50``, or a folder.
 
     ``commit`` fixes the version; None takes the newest (or, offline, the cached one), and the
-    recipe names the commit that was found.
+    recipe names the commit that was found. Without ``download`` only what is in the hub's cache on
+    this computer is used.
 
     Raises:
         RecipeError: transformers is not installed, nothing of that name is to be had, or it is no
@@ -69,7 +72,11 @@ def hub_network(source: str | Path, commit: str | None = None) -> Pretrained:
     transformers = _transformers()
     folder = Path(source)
     where = str(folder) if folder.is_dir() else str(source)
-    options = {"revision": commit or "main", "trust_remote_code": False}
+    options = {
+        "revision": commit or "main",
+        "trust_remote_code": False,
+        "local_files_only": not download,
+    }
     try:
         loaded = transformers.AutoModelForImageClassification.from_pretrained(
             where, use_safetensors=True, dtype=torch.float32, **options

@@ -25,7 +25,8 @@ class UntrustedPython(RecipeError):  # noqa: N818  (a refusal that asks, not a f
     def __init__(self, sha256: str, file: str) -> None:
         super().__init__(
             f"The network is built by the Python file {file}, which may do anything on this "
-            f"computer once it runs. Read it, and if you trust it, allow it with --trust {sha256}"
+            f"computer once it runs. Read it, and if you trust it, allow it with: "
+            f"python -m backend trust {sha256}"
         )
         self.sha256 = sha256
         self.file = file

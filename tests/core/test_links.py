@@ -18,7 +18,7 @@ def specs(toy) -> dict[str, NodeSpec]:
 def graph() -> Graph:
     graph = Graph()
     graph.add("toy.start", "start")
-    graph.add("toy.grow", "grow", version=2)
+    graph.add("toy.grow", "grow")
     graph.add("toy.same", "same")
     graph.add("toy.count_only", "count")
     graph.add("toy.sum", "sum")

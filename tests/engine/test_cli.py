@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,15 @@ from backend.core.graph import Graph
 from backend.core.workspace import Workspace
 from tests.fakes import PLUGINS, call
 
+# A device that no machine of this system has.
+ABSENT = ["--device", "cuda" if sys.platform == "darwin" else "mps"]
+
 
 @pytest.fixture
 def graph_file(tmp_path):
     graph = Graph("cli")
     graph.add("toy.start", "start")
-    graph.add("toy.grow", "grow", version=2)
+    graph.add("toy.grow", "grow")
     graph.connect("start.count", "grow.number")
     graph.metadata["presets"] = {"tiny": {"grow.steps": 2}}
     graph.save(tmp_path / "g.json")
@@ -61,6 +65,9 @@ def test_sweep_over_parameters_and_seeds(graph_file) -> None:
         (["--preset", "tinny"], 'Did you mean "tiny"'),
         (["--seed", "x"], "is no seed"),
         (["--target", "grrow"], 'Did you mean "grow"'),
+        (ABSENT, "cannot be used"),
+        (["--device", "cdua"], 'Did you mean "cuda"'),
+        (["--threads", "0"], "Give at least 1"),
     ],
 )
 def test_bad_input_exits_2_with_one_sentence(graph_file, arguments, words: str) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("toy")
 def small(x: float = 2, steps: int = 4, **more: object) -> Graph:
     graph = Graph("small")
     graph.add("toy.start", "start", x=x)
-    graph.add("toy.grow", "grow", version=2, steps=steps, **more)
+    graph.add("toy.grow", "grow", steps=steps, **more)
     graph.connect("start.count", "grow.number")
     return graph
 

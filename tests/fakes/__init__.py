@@ -36,5 +36,5 @@ def backend(*arguments: str, plugins: Path = PLUGINS, **popen: object) -> subpro
 def call(*arguments: str, **options: object) -> tuple[int, str, str]:
     """Run ``python -m backend`` to its end: exit code, output, errors."""
     process = backend(*arguments, **options)  # type: ignore[arg-type]
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=900)
     return process.returncode, out, err

@@ -50,7 +50,7 @@ def test_nothing_runs_until_trusted_and_then_it_saves_and_loads(tmp_path: Path) 
     made = recipe(tmp_path, width=5, rates=[0.1], bias=False)
     sha256 = hashlib.sha256(SOURCE.encode()).hexdigest()
     assert made.builder == f"python:{sha256}#make(width=5, rates=[0.1], bias=False)"
-    with pytest.raises(UntrustedPython, match=f"--trust {sha256}") as error:
+    with pytest.raises(UntrustedPython, match=f"backend trust {sha256}") as error:
         build(made)
     assert (error.value.sha256, error.value.file) == (sha256, f"{sha256}.py")
     assert not is_trusted(sha256)
