@@ -52,3 +52,13 @@ def test_the_demo_command_runs_the_first_of_them() -> None:
     markdown = call("report", table.name, "--markdown")[1]
     assert "F8Net 8-bit" in markdown
     assert "ResNet-8 w4" in markdown
+
+
+def test_a_file_that_disagrees_is_a_failed_node_that_names_the_layer_and_exit_code_4() -> None:
+    pipeline = str(ROOT / "assets" / "pipelines" / "quantize_classifier.json")
+    strict = ("--set", "onnx.tolerance=1e-15", "--target", "onnx")
+    code, _, err = call("run", pipeline, "--preset", "tiny", *strict)
+    assert code == 4
+    assert "onnx: failed." in err
+    assert "layer" in err
+    assert "Traceback" not in err

@@ -11,6 +11,7 @@ from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
+from backend.cli.progress import table_text
 from backend.core import catalog as catalogs
 from backend.core import events as ev
 from backend.core.errors import DocumentError, nearest
@@ -86,6 +87,7 @@ def show(arguments: argparse.Namespace) -> int:
         for name, value in metrics.get(node, {}).items():
             table.add_row("", "", Text(name), *(f"{value[k]:.5g}" for k in ("last", "min", "max")))
     _print(table)
+    print(table_text(run), end="")
     if run.state() == "crashed":
         print(f"It ended without a word. Go on with: python -m backend resume {run.name}")
     return 0
@@ -115,7 +117,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     tables = {key: value for key, value in facts.items() if _is_rows(value)}
     for key, value in facts.items():
         if key not in tables and value not in (None, "", [], {}):
-            print(f"{key}: {value}")
+            print(f"{key}: {_short(value)}")
     for key, rows in tables.items():
         columns = [c for c in rows[0] if any(row.get(c) not in (None, "") for row in rows)]
         table = _table(*columns, title=key)
@@ -135,7 +137,17 @@ def _is_rows(value: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _short(value: Any, most: int = 120) -> str:
+    """One line for a terminal; ``--json`` has the whole of it."""
+    if isinstance(value, dict):
+        return "".join(f"\n  {key}: {_short(inner)}" for key, inner in value.items())
+    text = _cell(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from backend.core import events as ev
 from backend.core.run import Run
+from backend.core.views import Table
 
 
 class Printer(Protocol):
@@ -52,7 +53,9 @@ def make_printer(run: Run, *, as_json: bool, quiet: bool) -> Iterator[Printer]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
-        yield BarPrinter(run, bars)
+        printer = BarPrinter(run, bars)
+        yield printer
+    print(printer.closing)
 
 
 class JsonPrinter:
@@ -121,6 +124,7 @@ class BarPrinter:
 
     def __init__(self, run: Run, bars: Any) -> None:
         self._run, self._bars = run, bars
+        self.closing = ""
         self._tasks: dict[str, Any] = {}
         self.exit_code = 0
 
@@ -149,8 +153,8 @@ class BarPrinter:
         self._print("Waiting for another run to finish.", "yellow")
 
     def done(self, status: str, page: Path | None) -> None:
-        """Print status and place."""
-        self._print(_closing(self._run, status, page), "bold")
+        """Keep status and place, to be printed below the bars."""
+        self.closing = _closing(self._run, status, page)
 
     def _print(self, text: str, style: str) -> None:
         self._bars.console.print(text, style=style, markup=False, highlight=False)
@@ -173,8 +177,36 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+def table_text(run: Run) -> str:
+    """Return the last table of the run that compares something, laid out for a terminal."""
+    tables = [
+        event.data
+        for event in run.events()
+        if isinstance(event, ev.View) and isinstance(event.data, Table)
+    ]
+    tables = [table for table in tables if any(column.better for column in table.columns)]
+    if not tables:
+        return ""
+    found = tables[-1]
+    head = [f"{c.name} {c.unit}".strip() for c in found.columns]
+    body = [["" if cell is None else _cell(cell) for cell in row] for row in found.rows]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    lines = [found.title]
+    for row in (head, *body):
+        texts = [row[0].ljust(widths[0])]
+        texts += [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(texts).rstrip())
+    return "\n".join(lines) + "\n\n"
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return f"{int(value):,}"
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
 def _closing(run: Run, status: str, page: Path | None) -> str:
-    text = f"{run.name}: {status} in {_duration(run.result.get('seconds', 0.0))}."
+    text = table_text(run) + f"{run.name}: {status} in {_duration(run.result.get('seconds', 0.0))}."
     if page is not None:
         text += f"\nReport: {page}"
     if status == "cancelled":

@@ -32,6 +32,7 @@ class ParityError(RuntimeError):
     """The file computes something else than the module."""
 
     for_user = True
+    exit_code = 4
 
 
 @dataclass(frozen=True)
