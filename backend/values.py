@@ -11,6 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from backend.core.artifact import Artifact
+from backend.core.errors import FretsawError
 from backend.core.files import write_atomic
 from backend.core.value import value
 from backend.data.manifest import Manifest
@@ -87,6 +88,19 @@ class Classifier(Model):
     def __post_init__(self) -> None:
         """Make a tuple of the list that JSON has."""
         self.classes = tuple(self.classes)
+
+    def require_classes_of(self, data: Data) -> None:
+        """Check that the network tells as many classes apart as ``data`` has.
+
+        Raises:
+            FretsawError: it does not.
+        """
+        known, wanted = len(self.classes), len(data.manifest.classes)
+        if known != wanted:
+            raise FretsawError(
+                f"{self.label} tells {known} classes apart, but {data.manifest.title} has {wanted}.",
+                "Link this data to the node that makes the network, too.",
+            )
 
     def _extras(self) -> dict[str, Any]:
         return {"classes": self.classes}

@@ -30,6 +30,7 @@ class EvaluateParams(Params):
 @node("evaluate.classifier", title="Evaluate", views=("heatmap",))
 def evaluate_classifier(ctx: Context, p: EvaluateParams, model: Classifier, data: Data) -> Report:
     """Accuracy of a classifier on the test split, with a 95 % interval and its mistakes."""
+    model.require_classes_of(data)
     images = open_split(data.manifest, "test")
     module = copy.deepcopy(model.module)
     found = classify(module, images, model.image, p.batch, ctx.device, ctx.progress)

@@ -144,6 +144,7 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
 
     Source: Jin et al., F8Net, ICLR 2022, sec. 3
     """
+    model.require_classes_of(data)
     quantized = model.transformed(
         "quantize.f8net", _plan(p, model.image), label=f"{model.label} F8Net {p.bits}-bit"
     )

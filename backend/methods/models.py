@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
+from torch import nn
 
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
 from backend.data.preprocess import ImageInput
+from backend.models.head import last_linear
 from backend.models.pretrained import Expects, Pretrained, efficientnet_lite0
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
@@ -128,24 +132,33 @@ class PretrainedParams(Params):
     )
     commit: str | None = Field(default=None, description="Commit of a hub id; newest if empty.")
     file: Path | None = Field(default=None, description="Weights or package file on this computer.")
+    size: int | None = Field(
+        default=None,
+        ge=32,
+        le=1024,
+        description="Height and width of the pictures; empty: as it was trained.",
+        json_schema_extra={"unit": "px"},
+    )
     download: bool = Field(
         default=False, description="May the weights be downloaded if they are not here?"
     )
 
 
 @node("model.pretrained", title="Pretrained network")
-def pretrained(ctx: Context, p: PretrainedParams) -> Classifier:
+def pretrained(ctx: Context, p: PretrainedParams, data: Data | None = None) -> Classifier:
     """A trained ImageNet classifier: EfficientNet-Lite0, or one of the transformers hub.
+
+    With data of other classes linked, its last layer is exchanged for an untrained one.
 
     Source: Tan, Le, EfficientNet, ICML 2019 (Lite: without squeeze-excite and swish)
     """
     if p.source == "efficientnet_lite0":
         found = efficientnet_lite0(p.file, download=p.download)
-        return _from_pretrained(found, "EfficientNet-Lite0")
+        return _from_pretrained(found, "EfficientNet-Lite0", p, data)
     from backend.models.hub import hub_network
 
     found = hub_network(p.source, p.commit, download=p.download)
-    return _from_pretrained(found, p.source.rstrip("/").split("/")[-1])
+    return _from_pretrained(found, p.source.rstrip("/").split("/")[-1], p, data)
 
 
 class LoadParams(Params):
@@ -180,6 +193,7 @@ def load(ctx: Context, p: LoadParams, data: Data | None = None) -> Classifier:
     module = build(recipe)
     fit_state(module, state, assign=True)
     image, classes = _expected(p, data)
+    _check_fit(module, image, classes, p.file.name)
     return Classifier(recipe, module.eval(), image, label=p.file.stem, classes=classes)
 
 
@@ -239,6 +253,7 @@ def python(ctx: Context, p: PythonParams, data: Data | None = None) -> Classifie
     torch.manual_seed(ctx.seed)
     module = build(recipe, meta=False)
     image, classes = _expected(p, data)
+    _check_fit(module, image, classes, p.file.name)
     return Classifier(recipe, module, image, label=p.file.stem, classes=classes)
 
 
@@ -255,17 +270,29 @@ def _from_zoo(
 ) -> Classifier:
     image, classes = _expected(p, data, p.normalize)
     recipe = Recipe(zoo(name, **chosen, in_channels=image.channels, classes=len(classes)))
+    _check_fit(build(recipe), image, classes, label)
     torch.manual_seed(ctx.seed)
     module = build(recipe, meta=False)
     ctx.log(f"{label}: {sum(t.numel() for t in module.parameters()):,} parameters")
     return Classifier(recipe, module, image, label=label, classes=classes)
 
 
-def _from_pretrained(found: Pretrained, label: str) -> Classifier:
+def _from_pretrained(
+    found: Pretrained, label: str, p: PretrainedParams, data: Data | None
+) -> Classifier:
     expects = found.expects or Expects(224, 224, (0.5,) * 3, (0.5,) * 3)
-    image = ImageInput(expects.channels, expects.height, expects.width, expects.mean, expects.std)
+    height, width = (p.size, p.size) if p.size else (expects.height, expects.width)
+    image = ImageInput(expects.channels, height, width, expects.mean, expects.std)
     classes = found.classes or _class_names(1000, None)
-    return Classifier(found.recipe, found.network, image, label=label, classes=classes)
+    model = Classifier(found.recipe, found.network, image, label=label, classes=classes)
+    if data is None or data.manifest.classes == classes:
+        return model
+    plan = {
+        "layer": last_linear(found.network, len(classes)),
+        "outputs": len(data.manifest.classes),
+    }
+    changed = model.transformed("head.replace", plan)
+    return replace(changed, classes=data.manifest.classes)
 
 
 def _expected(
@@ -278,6 +305,28 @@ def _expected(
     channels = 3 if p.channels == 2 else p.channels
     image = ImageInput(channels, p.size, p.size, (0.0,) * channels, (1.0,) * channels)
     return image, _class_names(p.classes, None)
+
+
+@torch.no_grad()
+def _check_fit(module: nn.Module, image: ImageInput, classes: tuple[str, ...], name: str) -> None:
+    """Let a network that is to be trained read one picture, so that a misfit is told here."""
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    size = f"{image.channels} x {image.height} x {image.width}"
+    try:
+        picture = torch.zeros(2, image.channels, image.height, image.width, device=device)
+        logits = copy.deepcopy(module).eval()(picture)
+    except RuntimeError as error:
+        reason = str(error).split("\n")[0]
+        raise FretsawError(
+            f"{name} cannot read pictures of {size} (channels, height, width): {reason}.",
+            "Choose another network, or pictures of another size or with other channels.",
+        ) from error
+    if tuple(logits.shape) != (2, len(classes)):
+        found = "x".join(map(str, logits.shape[1:]))
+        raise FretsawError(
+            f"{name} answers with {found} numbers a picture, but there are {len(classes)} classes.",
+            "Link data with as many classes, or set the number of classes.",
+        )
 
 
 def _image_of(data: Data, normalize: str) -> ImageInput:

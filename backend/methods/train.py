@@ -83,6 +83,7 @@ def train_classifier(ctx: Context, p: TrainParams, model: Classifier, data: Data
         augment=Augment(shift=p.shift, flip=p.flip, cutout=p.cutout),
         keep=p.keep,
     )
+    model.require_classes_of(data)
     train, val = (open_split(data.manifest, split) for split in ("train", "val"))
     module = copy.deepcopy(model.module)
     history = fit(ctx, module, train, val, model.image, plan)

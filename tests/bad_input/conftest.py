@@ -30,14 +30,9 @@ def home() -> Path:
 def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalogue, so that not every new process makes one."""
     folder = tmp_path_factory.mktemp("catalog")
-    before = os.environ.get("FRETSAW_HOME")
-    os.environ["FRETSAW_HOME"] = str(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRETSAW_HOME", str(folder))
         assert call("catalog")[0] == 0
-    finally:
-        os.environ.pop("FRETSAW_HOME")
-        if before is not None:
-            os.environ["FRETSAW_HOME"] = before
     return folder / "cache" / "catalog.json"
 
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from backend.models.errors import RecipeError
+from backend.models.head import last_linear
 from backend.models.recipe import Recipe, apply, build, load_network, save_network
 from backend.models.trust import trust
 from backend.quant.f8_training import calibrate
@@ -65,3 +67,35 @@ def test_f8net_is_loaded_bit_equal(builder: str, plan: str, tmp_path: Path) -> N
     assert torch.equal(loaded(images), expected)
     assert torch.equal(loaded.lowered()(images), expected)
     assert torch.equal(module.eval()(images), before), "the float network is as it was"
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_a_new_head_is_loaded_bit_equal_and_starts_at_zero(builder: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, recipe = BUILDERS[builder](tmp_path)
+    images = torch.rand(4, *SHAPE)
+    plan = {"layer": last_linear(module, 10), "outputs": 3}
+    changed, longer = apply(module, recipe, "head.replace", plan)
+    assert torch.equal(changed.eval()(images), torch.zeros(4, 3))
+    torch.nn.init.normal_(changed.get_submodule(plan["layer"]).weight)
+    save_network(tmp_path / "saved", longer, changed)
+    assert torch.equal(load_network(tmp_path / "saved")[1](images), changed(images))
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_a_new_head_then_f8net(builder: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, recipe = BUILDERS[builder](tmp_path)
+    images = torch.rand(4, *SHAPE)
+    plan = {"layer": last_linear(module, 10), "outputs": 3}
+    changed, recipe = apply(module, recipe, "head.replace", plan)
+    torch.nn.init.normal_(changed.get_submodule(plan["layer"]).weight)
+    network, recipe = apply(changed, recipe, "quantize.f8net", PLANS["w8"])
+    calibrate(network, [images])
+    save_network(tmp_path / "saved", recipe, network)
+    assert torch.equal(load_network(tmp_path / "saved")[1](images), network.eval()(images))
+
+
+def test_a_network_without_a_linear_end_says_so() -> None:
+    with pytest.raises(RecipeError, match="does not end in a linear layer with 10 outputs"):
+        last_linear(nn.Sequential(nn.Linear(4, 10), nn.Linear(10, 5)), 10)

@@ -48,7 +48,7 @@ CASES: dict[str, Case] = {
     ),
     "model.mobilenet": Case({"width": 0.25}, {"data": DATA}),
     "model.onnx": Case({"file": "{onnx}"}, {"data": DATA}),
-    "model.pretrained": Case({"source": "{hub}"}),
+    "model.pretrained": Case({"source": "{hub}", "size": 32}, {"data": DATA}),
     "model.python": Case({"file": "{python}", "arguments": '{"width": 3}'}, {"data": DATA}),
     "model.resnet": Case(NET, {"data": DATA}),
     "model.vgg": Case({"channels": 1, "size": 32}),
