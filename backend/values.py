@@ -16,7 +16,7 @@ from backend.core.files import write_atomic
 from backend.core.value import value
 from backend.data.manifest import Manifest
 from backend.data.preprocess import ImageInput
-from backend.models.recipe import Recipe, apply, load_network, save_network
+from backend.models.recipe import Recipe, RecipeError, apply, load_network, save_network
 
 __all__ = ["Artifact", "Classifier", "Cost", "Data", "Figure", "Model", "Report"]
 
@@ -60,9 +60,17 @@ class Model:
             RecipeError: damaged files, or a transform that is not installed.
         """
         recipe, module = load_network(folder)
-        record = json.loads((folder / "model.json").read_text())
-        image = ImageInput(**record.pop("image"))
-        return cls(recipe, module, image, **record)
+        try:
+            record = json.loads((folder / "model.json").read_bytes())
+            image = ImageInput(**record.pop("image"))
+            return cls(recipe, module, image, **record)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if getattr(error, "for_user", False):
+                raise
+            raise RecipeError(
+                f"model.json in {folder} is missing or damaged; take it from a copy, or save the "
+                "network again."
+            ) from error
 
     def _extras(self) -> dict[str, Any]:
         return {}
@@ -98,7 +106,7 @@ class Classifier(Model):
         known, wanted = len(self.classes), len(data.manifest.classes)
         if known != wanted:
             raise FretsawError(
-                f"{self.label} tells {known} classes apart, but {data.manifest.title} has {wanted}.",
+                f"{self.label} knows {known} classes, but {data.manifest.title} has {wanted}.",
                 "Link this data to the node that makes the network, too.",
             )
 

@@ -87,9 +87,14 @@ def check(arguments: argparse.Namespace) -> int:
 def _preset(graph: Graph, name: str | None) -> Graph:
     if not name:
         return graph
-    presets: dict[str, dict[str, Any]] = graph.metadata.get("presets", {})
-    if name not in presets:
-        raise DocumentError(f'The graph has no preset "{name}".', nearest(name, presets))
+    presets = graph.metadata.get("presets", {})
+    if not isinstance(presets, dict) or name not in presets:
+        known = presets if isinstance(presets, dict) else ()
+        raise DocumentError(f'The graph has no preset "{name}".', nearest(name, known))
+    if not isinstance(presets[name], dict):
+        raise DocumentError(
+            f'The preset "{name}" of the graph is damaged.', "It should say node.param: value."
+        )
     for end, value in presets[name].items():
         node, _, param = end.partition(".")
         graph.set(node, **{param: value})
@@ -101,16 +106,20 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
     catalog = catalogs.current(workspace)
     if arguments.name:
         graph.name = arguments.name
-    if arguments.target and arguments.target not in graph.nodes:
-        raise DocumentError(
-            f'There is no node "{arguments.target}".', nearest(arguments.target, graph.nodes)
-        )
     variants = [
         (variant, named, seed)
         for variant, named in launch.variants(graph, launch.assignments(graph, arguments.set))
         for seed in _seeds(arguments.seed, graph.seed)
     ]
-    sweep = graph.name if len(variants) > 1 else None
+    common: dict[str, Any] = {
+        "target": arguments.target,
+        "force": arguments.force or None,
+        "every": arguments.every,
+        "sweep": graph.name if len(variants) > 1 else None,
+    }
+    for variant, _, seed in variants:
+        # All of them first: a sweep with a bad value starts none of its runs.
+        launch.prepared(variant, catalog, common, seed)
     return [
         launch.create(
             variant,
@@ -119,13 +128,7 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
             seed=seed,
             device=arguments.device,
             threads=arguments.threads,
-            settings={
-                "target": arguments.target,
-                "force": arguments.force or None,
-                "every": arguments.every,
-                "set": named or None,
-                "sweep": sweep,
-            },
+            settings={**common, "set": named or None},
         )
         for variant, named, seed in variants
     ]
@@ -156,6 +159,7 @@ def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
 def _one(found: Run, printer: Printer, *, now: bool = False) -> str:
     workspace = Workspace.current()
     settings = found.settings
+    found.refuse_if_alive()
     # Before queueing: a stop that arrives while this run waits its turn must count.
     found.clear_stop()
     turn = nullcontext() if now else launch.queue(workspace, found, printer.waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from backend.core.artifact import file_sha256
@@ -62,7 +63,11 @@ def trust(arguments: argparse.Namespace) -> int:
     from backend.models import trust as trusted
 
     path = Path(arguments.file)
-    sha = file_sha256(path) if path.exists() else arguments.file
+    is_sha256 = re.fullmatch("[0-9a-fA-F]{64}", arguments.file)
+    if not is_sha256 and not path.is_file():
+        what = "is a folder" if path.is_dir() else "is no file"
+        raise DocumentError(f'"{path}" {what}.', "Give a .py file, or a SHA-256.")
+    sha = file_sha256(path) if path.is_file() else arguments.file
     trusted.trust(sha)
     print(f"{arguments.file} may run as it is now (SHA-256 {sha}). A changed file asks again.")
     return 0

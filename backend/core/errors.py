@@ -65,7 +65,8 @@ def sentence(error: BaseException) -> str:
         where = f' at "{error.filename}"' if error.filename else ""
         return _OS_REMEDIES[error.errno].format(where=where)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        package = error.name.split(".")[0]
+        module = error.name.split(".")[0]
+        package = _PACKAGES.get(module, module)
         return (
             f'The optional package "{package}" is not installed. '
             f"Install it with: python -m pip install {package}"
@@ -76,15 +77,34 @@ def sentence(error: BaseException) -> str:
     return f"An unexpected {type(error).__name__} occurred: {text or 'no message'}."
 
 
+def ended(text: str) -> str:
+    """End ``text`` as a sentence ends, if it does not yet."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+# Packages that are not called like the module that they bring.
+_PACKAGES = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "huggingface_hub": "huggingface-hub",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+_ELSEWHERE = "Choose another folder, or set FRETSAW_HOME to one that you may write to."
 _OS_REMEDIES = {
     errno.ENOSPC: "The disk is full{where}. Free some space (python -m backend gc removes "
     "stored results that no run refers to) and resume.",
     errno.EDQUOT: "The disk quota is used up{where}. Free some space and resume.",
-    errno.EACCES: "No permission to write or read{where}. Choose another folder, or set "
-    "FRETSAW_HOME to one that you may write to.",
-    errno.EPERM: "The system does not permit this{where}. Choose another folder, or set "
-    "FRETSAW_HOME to one that you may write to.",
+    errno.EACCES: "No permission to write or read{where}. " + _ELSEWHERE,
+    errno.EPERM: "The system does not permit this{where}. " + _ELSEWHERE,
     errno.EROFS: "The file system is read-only{where}. Set FRETSAW_HOME to a folder that can "
     "be written to.",
     errno.ENOENT: "No such file or folder{where}. Check the path.",
+    errno.ENOTDIR: "There is a file where a folder should be{where}. " + _ELSEWHERE,
+    errno.EEXIST: "There is a file where a folder should be{where}. Move it away, or set "
+    "FRETSAW_HOME to another folder.",
+    errno.EISDIR: "There is a folder where a file should be{where}. Give the path of a file.",
+    errno.ENAMETOOLONG: "The name is too long for this system{where}. Choose a shorter one.",
 }

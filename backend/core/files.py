@@ -31,9 +31,11 @@ def write_atomic(path: Path, data: str | bytes) -> None:
         # mkstemp makes files for the owner only; give the mode that open() would have given.
         os.chmod(name, 0o666 & ~_UMASK)
         replace(Path(name), path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
 
 
@@ -51,8 +53,8 @@ def replace(source: Path, target: Path) -> None:
 
 
 def slug(text: str) -> str:
-    """Make a file name of ``text``: lower case, letters, digits, dash and underscore."""
-    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-") or "untitled"
+    """Make a file name of ``text``: lower case letters, digits, dash, underscore; at most 80."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:80].rstrip("-") or "untitled"
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -15,7 +15,8 @@ from backend.core.order import circle, postorder
 from backend.core.schema import faults
 
 Specs = Mapping[str, NodeSpec]
-NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,20 @@ class Change:
 Listener = Callable[[Change], None]
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be that of a node; it becomes the name of a folder, too.
+
+    Raises:
+        DocumentError: the name is empty, longer than 64, or has other signs.
+    """
+    if not NODE_NAME.fullmatch(name):
+        shown = name if len(name) <= 64 else f"{name[:64]}…"
+        raise DocumentError(
+            f'"{shown}" cannot be the name of a node.',
+            "Use at most 64 letters, digits, _ and -, and begin with a letter or digit.",
+        )
+
+
 class Graph:
     """A document. Every edit goes through a method here and is told to the listeners."""
 
@@ -105,10 +120,7 @@ class Graph:
             DocumentError: the name is taken or not made of letters, digits, ``_`` and ``-``.
         """
         name = name or self._free_name(type)
-        if not NODE_NAME.fullmatch(name):
-            raise DocumentError(
-                f'"{name}" cannot be the name of a node.', "Use letters, digits, _ and -."
-            )
+        check_name(name)
         if name in self.nodes:
             raise DocumentError(f'There is already a node "{name}".', "Choose another name.")
         self.nodes[name] = GraphNode(type, {**(params or {}), **settings}, version)
@@ -224,16 +236,20 @@ class Graph:
                     f"The links go round in a circle: {' -> '.join(circle)}. Remove one of them.",
                 )
             )
+        if not 0 <= self.seed <= MOST_SEED:
+            found.append(Problem("", f"The seed {self.seed} is not between 0 and 2^63 - 1."))
         for name, node in self.nodes.items():
             found += self._node_problems(name, node, specs)
         for link in self.links:
-            misfit = self._misfit(link, specs)
-            known = all(
-                self.nodes.get(n) and self.nodes[n].type in specs
-                for n in (link.source_node, link.target_node)
-            )
-            if misfit and known:
-                found.append(Problem(link.target_node, misfit, where=link.target))
+            ends = (link.source_node, link.target_node)
+            lost = next((name for name in ends if name not in self.nodes), None)
+            if lost is not None:
+                text = f'A link goes from {link.source} to {link.target}, but there is no "{lost}".'
+                found.append(Problem("", f"{text} {nearest(lost, self.nodes)}", where=link.target))
+            elif all(self.nodes[name].type in specs for name in ends):
+                misfit = self._misfit(link, specs)
+                if misfit:
+                    found.append(Problem(link.target_node, misfit, where=link.target))
         return found
 
     def order(self, target: str | None = None) -> list[str]:

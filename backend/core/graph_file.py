@@ -50,13 +50,14 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
     Raises:
         DocumentError: the data is no graph, is damaged, or is from a newer version.
     """
-    from backend.core.graph import GraphNode, Link
+    from backend.core.graph import GraphNode, Link, check_name
 
     data = copy.deepcopy(_migrated(data, where))
     try:
         graph.name = str(data.get("name", "untitled"))
         graph.seed = int(data.get("seed", 0))
         for name, entry in data["nodes"].items():
+            check_name(name)
             graph.nodes[name] = GraphNode(
                 str(entry["type"]),
                 dict(entry.get("params", {})),
@@ -81,7 +82,7 @@ def read(path: Path) -> dict[str, Any]:
         DocumentError: missing, unreadable, no JSON, truncated.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors write a mark first
     except FileNotFoundError as error:
         raise DocumentError(f'There is no file "{path}".', "Check the path.") from error
     except UnicodeDecodeError as error:
@@ -93,7 +94,7 @@ def read(path: Path) -> dict[str, Any]:
         raise DocumentError(f'"{path}" cannot be read: {error.strerror}.') from error
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         hint = "Open an older copy of it."
         what = "is empty" if not text.strip() else "is truncated or is no JSON"
         raise DocumentError(f'"{path}" {what}.', hint, str(error)) from error

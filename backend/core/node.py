@@ -25,7 +25,9 @@ class Params(BaseModel):
     default comes from: ``paper``, ``code``, ``memory`` or ``choice``).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
 
 class Port(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
 
 from backend.core import events as ev
 from backend.core.errors import BusyError, DocumentError
@@ -21,6 +23,14 @@ from backend.core.workspace import Workspace
 
 State = Literal["queued", "running", "cancelling", "finished", "failed", "cancelled", "crashed"]
 _PROBE_SECONDS = 2.0
+
+
+class _Result(BaseModel):
+    status: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    metrics: dict[str, dict[str, dict[str, float]]] = {}
+    nodes: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,12 @@ class Run:
                 break
             except FileExistsError:
                 number += 1
-        graph.save(path / "graph.json")
-        write_atomic(path / "run.json", json.dumps(settings or {}, indent=1))
+        try:
+            graph.save(path / "graph.json")
+            write_atomic(path / "run.json", json.dumps(settings or {}, indent=1))
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)  # half a run would only be in the way
+            raise
         return cls(path)
 
     @classmethod
@@ -82,6 +96,12 @@ class Run:
             return cls(runs / matching[0])
         if matching:
             raise DocumentError(f'"{path}" could be any of: {", ".join(matching[-8:])}.')
+        folder = next((c for c in (Path(path), runs / str(path)) if c.is_dir()), None)
+        if folder is not None:
+            raise DocumentError(
+                f'The folder "{folder}" is no run: it has no file graph.json.',
+                "List the runs with: python -m backend ls",
+            )
         raise DocumentError(
             f'There is no run "{path}" in "{runs}".', "List them with: python -m backend ls"
         )
@@ -98,8 +118,13 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What ``result.json`` holds; empty while there is none."""
-        return _read_json(self.path / "result.json")
+        """What ``result.json`` holds; empty while there is none, or when it is damaged."""
+        data = _read_json(self.path / "result.json")
+        try:
+            _Result.model_validate(data)
+        except ValidationError:
+            return {}
+        return data
 
     def graph(self) -> Graph:
         """Load the document of this run."""
@@ -117,7 +142,14 @@ class Run:
             self._file = open(self.path / "events.jsonl", "ab", buffering=0)  # noqa: SIM115
             if not _ends_with_newline(self.path / "events.jsonl"):
                 self._file.write(b"\n")
-        self._file.write((ev.to_line(event) + "\n").encode())
+        try:
+            rest = memoryview((ev.to_line(event) + "\n").encode())
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.close()  # the next event begins behind a line end, whatever was written of this
+            error.filename = error.filename or str(self.path / "events.jsonl")
+            raise
 
     def metric(self, node: str, step: int, **values: float) -> None:
         """Append a metric from outside any node, such as a figure measured on a phone."""
@@ -199,11 +231,23 @@ class Run:
             # A reader's probe holds the lock for a moment; wait that out.
             lock.acquire(timeout=_PROBE_SECONDS, poll_interval=0.05)
         except Timeout as error:
-            raise BusyError(
-                f'The run "{self.name}" is already being computed by another process.',
-                "Wait for it, or stop it with: python -m backend stop " + self.name,
-            ) from error
+            raise self._busy() from error
         return lock
+
+    def refuse_if_alive(self) -> None:
+        """Refuse to go on if another process is computing this run.
+
+        Raises:
+            BusyError: it is; its stop request, if any, is left to it.
+        """
+        if self.is_alive():
+            raise self._busy()
+
+    def _busy(self) -> BusyError:
+        return BusyError(
+            f'The run "{self.name}" is already being computed by another process.',
+            f"Wait for it, or stop it with: python -m backend stop {self.name}",
+        )
 
     def is_alive(self) -> bool:
         """Whether a process holds the lock; never judged by a process id."""

@@ -6,9 +6,10 @@ optional values. The node's own model checks once more when the node runs.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from backend.core.errors import nearest
+from backend.core.errors import ended, nearest
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -46,7 +47,7 @@ def faults(schema: dict[str, Any], params: dict[str, Any]) -> list[tuple[str, st
             continue
         fault = _fault(fields[name], given, schema.get("$defs", {}))
         if fault:
-            found.append((name, f'Parameter "{name}" {fault}.'))
+            found.append((name, ended(f'Parameter "{name}" {fault}')))
     for name in schema.get("required", []):
         if name not in params:
             found.append((name, f'Parameter "{name}" must be given; it has no default.'))
@@ -85,8 +86,8 @@ def _type_fault(field: dict[str, Any], given: Any) -> str:
 def _bound_fault(field: dict[str, Any], given: Any, definitions: dict[str, Any]) -> str:
     unit = f" {field['unit']}" if field.get("unit") else ""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        if given != given:
-            return "must be a number; it is not a number (NaN)"
+        if not math.isfinite(given):
+            return f"must be a number that is finite; it is {'NaN' if given != given else given}"
         if "minimum" in field and given < field["minimum"]:
             return f"must be at least {field['minimum']}{unit}; it is {given}"
         if "maximum" in field and given > field["maximum"]:

@@ -86,8 +86,9 @@ def load_batch(path: Path) -> dict[bytes, Any]:
         raise DataError(f'The file "{path}" is refused: {error}') from error
     # A damaged pickle can raise almost anything, as the documentation of the module says.
     except Exception as error:
+        reason = " ".join(str(error).split())
         raise DataError(
-            f'The file "{path}" is no CIFAR batch ({error}); unpack the archive again.'
+            f'The file "{path}" is no CIFAR batch ({reason}); unpack the archive again.'
         ) from error
 
 

@@ -77,7 +77,7 @@ def _header(file: IO[bytes], path: Path) -> tuple[int, ...]:
         if len(magic) < 4 or magic[:3] != bytes((0, 0, _UINT8)) or not magic[3]:
             raise DataError(
                 f'The file "{path}" is not an IDX file of unsigned bytes: it starts with '
-                f'"{magic.hex(" ")}" and not with "00 00 08".'
+                f'"{magic.hex(" ")}" and not with "00 00 08"; fetch it again.'
             )
         sizes = file.read(4 * magic[3])
     except (OSError, EOFError, zlib.error) as error:

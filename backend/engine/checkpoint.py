@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.errors import FretsawError
-from backend.core.files import replace, write_atomic
+from backend.core.files import inside, write_atomic
+
+
+class CheckpointError(FretsawError):
+    """A checkpoint that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Checkpoints:
         """Return ``(steps done, events)`` of the loop that got furthest; zeros without any."""
         best = (0, 0)
         for path in sorted(self.folder.glob("loop-*.json")):
-            head = json.loads(path.read_text())["head"]
-            if head["seq"] >= best[1]:
+            head = _head(_read(path))
+            if head is not None and head["seq"] >= best[1]:
                 best = (head["done"], head["seq"])
         return best
 
@@ -54,11 +58,9 @@ class Checkpoints:
         # The JSON names the tensor file it belongs to, so the pair changes in one rename.
         tensor_file = f"loop-{ordinal:03d}-{done}.safetensors" if tensors else ""
         if tensors:
-            from safetensors.torch import save_file
+            from safetensors.torch import save
 
-            temporary = self.folder / f".{tensor_file}.tmp"
-            save_file(tensors, temporary)
-            replace(temporary, self.folder / tensor_file)
+            write_atomic(self.folder / tensor_file, save(tensors))
         head = {"done": done, "seq": seq, "tensors": tensor_file}
         write_atomic(self._path(ordinal), json.dumps({"head": head, **body}))
         for old in self.folder.glob(f"loop-{ordinal:03d}-*.safetensors"):
@@ -66,22 +68,46 @@ class Checkpoints:
                 old.unlink(missing_ok=True)
 
     def load(self, ordinal: int) -> Saved | None:
-        """Read the checkpoint of loop ``ordinal``; None when there is none."""
+        """Read the checkpoint of loop ``ordinal``; None when there is none.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
         path = self._path(ordinal)
         if not path.is_file():
             return None
-        data = json.loads(path.read_text())
-        head = data["head"]
-        tensors: dict[str, Any] = {}
-        if head["tensors"]:
-            from safetensors.torch import load_file
+        try:
+            data = json.loads(path.read_bytes())
+            head = data["head"]
+            tensors: dict[str, Any] = {}
+            if head["tensors"]:
+                from safetensors.torch import load
 
-            tensors = load_file(self.folder / head["tensors"])
-        state, rng = _decode(data["state"], tensors), _decode(data["random"], tensors)
-        return Saved(head["done"], head["seq"], state, rng)
+                tensors = load(inside(self.folder, head["tensors"]).read_bytes())
+            state, rng = _decode(data["state"], tensors), _decode(data["random"], tensors)
+            return Saved(int(head["done"]), int(head["seq"]), state, rng)
+        except Exception as error:  # whatever is wrong with it, it cannot be used
+            raise CheckpointError(
+                f'The checkpoint "{path}" is damaged.',
+                "Delete its folder to begin this node anew.",
+                repr(error),
+            ) from error
 
     def _path(self, ordinal: int) -> Path:
         return self.folder / f"loop-{ordinal:03d}.json"
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _head(data: Any) -> dict[str, Any] | None:
+    head = data.get("head") if isinstance(data, dict) else None
+    is_whole = isinstance(head, dict) and all(isinstance(head.get(k), int) for k in ("done", "seq"))
+    return head if is_whole else None
 
 
 def restore(saved: Saved, state: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ from typing import Any
 
 from backend.core import events as ev
 from backend.core.context import Context
-from backend.core.errors import FretsawError, Stopped
+from backend.core.errors import Stopped
 from backend.core.files import slug
 from backend.core.views import INLINE_BYTES, AnyPayload, write_payload
-from backend.engine.checkpoint import Checkpoints, restore
+from backend.engine.checkpoint import CheckpointError, Checkpoints, Saved, restore
 from backend.engine.recorder import Recorder
+from backend.engine.settings import seconds
 
 _STOP_POLL_SECONDS = 0.25
 _PROGRESS_SECONDS = 0.2
@@ -67,7 +67,7 @@ class RunContext(Context):
         ordinal = self._loops
         self._loops += 1
         first = 0
-        saved = self._checkpoints.load(ordinal)
+        saved = self._load(ordinal)
         if saved is not None:
             restore(saved, state)
             first, self._seq = saved.done, saved.seq
@@ -168,6 +168,15 @@ class RunContext(Context):
         self._recorder.flush()
         self._checkpoints.save(ordinal, done, self._seq, state)
 
+    def _load(self, ordinal: int) -> Saved | None:
+        try:
+            return self._checkpoints.load(ordinal)
+        except CheckpointError as error:
+            # Not numbered: an attempt with a whole checkpoint would not say this.
+            text = f"{error.message} The work that it held is done again."
+            self._recorder.write(ev.Log(node=self.node, level="warning", text=text))
+            return None
+
     def _stage_name(self) -> str:
         return "/".join(name for name, _, _ in self._stages)
 
@@ -199,7 +208,7 @@ class _Interval:
 
     def __init__(self, every: str | int) -> None:
         self._steps = every if isinstance(every, int) else 0
-        self._seconds = 0.0 if isinstance(every, int) else _seconds(every)
+        self._seconds = 0.0 if isinstance(every, int) else seconds(every)
         self._last = time.monotonic()
 
     def is_due(self, done: int) -> bool:
@@ -210,10 +219,3 @@ class _Interval:
             return False
         self._last = now
         return True
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", text)
-    if not match:
-        raise FretsawError(f'"{text}" is no time between checkpoints.', 'Write "60s" or "5min".')
-    return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import platform
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from backend.core import events as ev
 from backend.core.catalog import Catalog
 from backend.core.catalog import current as current_catalog
-from backend.core.errors import Stopped
+from backend.core.errors import FretsawError, Stopped, sentence
 from backend.core.files import write_atomic
 from backend.core.node import REGISTRY, Definition
 from backend.core.run import Run
@@ -31,6 +32,7 @@ from backend.engine.fingerprint import fingerprint, input_hashes
 from backend.engine.plan import Plan, make_plan
 from backend.engine.recorder import Recorder
 from backend.engine.result import summarize
+from backend.engine.settings import check_settings
 from backend.engine.store import Store
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "onnx", "safetensors", "fretsaw")
@@ -77,7 +79,9 @@ def execute(
     """
     workspace = workspace or Workspace.current()
     settings = run.settings
-    plan = make_plan(run.graph(), catalog or current_catalog(workspace), target)
+    graph = run.graph()
+    check_settings(settings, graph, f'In "{run.path / "run.json"}": ')
+    plan = make_plan(graph, catalog or current_catalog(workspace), target)
     lock = run.lock()
     try:
         execution = _Execution(
@@ -120,12 +124,20 @@ class _Execution:
                     break
         except (Stopped, KeyboardInterrupt):
             status = "cancelled"
-        self.recorder.flush()
         seconds = time.monotonic() - began
+        if status == "failed":
+            # The disk may be full, and that may be the very reason; what is on it stays resumable.
+            with contextlib.suppress(OSError):
+                self._conclude(status, seconds)
+        else:
+            self._conclude(status, seconds)
+        self.recorder.tell(ev.RunFinished(status=status, seconds=seconds))
+        return status
+
+    def _conclude(self, status: ev.Status, seconds: float) -> None:
+        self.recorder.flush()
         result = summarize(self.run, status, seconds, self.fingerprints)
         write_atomic(self.run.path / "result.json", json.dumps(result, indent=1))
-        self.recorder.write(ev.RunFinished(status=status, seconds=seconds))
-        return status
 
     def _started(self) -> ev.RunStarted:
         versions = {"python": platform.python_version()}
@@ -155,7 +167,10 @@ class _Execution:
             key = self._fingerprint(name, definition)
             self.fingerprints[name] = key
             with self.store.lock(key, lambda: self._wait_for_other(name)):
-                is_cached = name not in self.force and self.store.has(key)
+                state = self.store.state(key)
+                if state == "damaged":
+                    self._warn(name, "Its stored result was damaged; it is computed anew.")
+                is_cached = name not in self.force and state == "whole"
                 if is_cached:
                     self._replay(name, key)
                 else:
@@ -215,9 +230,23 @@ class _Execution:
         for port in definition.spec.inputs:
             ends = self.plan.sources[name].get(port.name, [])
             # Always loaded from the store, so cached and fresh runs see the very same values.
-            values = [self.store.load(self.fingerprints[node], output) for node, output in ends]
+            values = [self._load(node, output) for node, output in ends]
             arguments[port.name] = values if port.many else (values[0] if values else None)
         return arguments
+
+    def _load(self, node: str, output: str) -> Value:
+        key = self.fingerprints[node]
+        try:
+            return self.store.load(key, output)
+        except Exception as error:
+            # Sizes were right, so bits were flipped or files outside changed. Keeping it would
+            # make every later run fail in the same way.
+            self.store.discard(key)
+            reason = sentence(error).split(". ")[0].rstrip(".")  # its remedy is for other places
+            raise FretsawError(
+                f'The stored result of "{node}" cannot be used any more ({reason}).',
+                f"Run again to compute it anew, or in any case with --force {node}.",
+            ) from error
 
     def _replay(self, name: str, key: str) -> None:
         if self.recorder.has_finished(name):
@@ -233,6 +262,9 @@ class _Execution:
         record = {"fingerprint": key, "outputs": self.store.record(key)["outputs"]}
         write_atomic(folder / "outputs.json", json.dumps(record))
 
+    def _warn(self, name: str, text: str) -> None:
+        self.recorder.write(ev.Log(node=name, level="warning", text=text))
+
     def _wait_for_other(self, name: str) -> None:
         if self.run.stop_requested():
             raise Stopped
@@ -245,10 +277,8 @@ class _Execution:
 
     def _failed(self, name: str, error: Exception) -> None:
         details = "".join(traceback.format_exception(error))
-        self.recorder.flush()
-        self.recorder.write_log(f"ERROR   {name}: {details}")
         text = describe(error, self.plan.params[name])
-        self.recorder.write(
+        self.recorder.tell(
             ev.NodeFailed(
                 node=name, error=text, details=details, code=getattr(error, "exit_code", 3)
             )

@@ -7,8 +7,12 @@ from typing import Any
 
 from backend.core.errors import sentence
 
-_CPU = re.compile(r"not enough memory: you tried to allocate (\d+)", re.IGNORECASE)
-_CUDA = re.compile(r"Tried to allocate ([\d.]+) ([KMGT])iB", re.IGNORECASE)
+_CPU = re.compile(
+    r"(?:not enough memory|can't allocate memory): you tried to allocate (\d+)", re.IGNORECASE
+)
+# "Tried to allocate 2.00 GiB" of CUDA, "Unable to allocate 8.00 GiB" of numpy
+_ALLOCATE = re.compile(r"(?:Tried|Unable) to allocate ([\d.]+) ([KMGT])iB", re.IGNORECASE)
+_DEVICE_FREE = re.compile(r"of which ([\d.]+) ([KMGT])iB is free", re.IGNORECASE)
 
 
 def describe(error: BaseException, params: Any = None) -> str:
@@ -29,7 +33,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _out_of_memory(error: BaseException, params: Any) -> str:
     import psutil
 
-    free = psutil.virtual_memory().available
+    on_device = _DEVICE_FREE.search(str(error))
+    free = _bytes(on_device) if on_device else psutil.virtual_memory().available
     needed = _needed(str(error))
     wanted = f"{_gib(needed)} more were needed, " if needed else ""
     remedies = []
@@ -42,13 +47,15 @@ def _out_of_memory(error: BaseException, params: Any) -> str:
 
 
 def _needed(text: str) -> int:
-    cpu, cuda = _CPU.search(text), _CUDA.search(text)
+    cpu, other = _CPU.search(text), _ALLOCATE.search(text)
     if cpu:
         return int(cpu[1])
-    if cuda:
-        return int(float(cuda[1]) * 1024 ** ("KMGT".index(cuda[2].upper()) + 1))
-    return 0
+    return _bytes(other) if other else 0
+
+
+def _bytes(found: re.Match[str]) -> int:
+    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
 
 
 def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

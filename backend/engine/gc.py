@@ -36,12 +36,12 @@ def collect(workspace: Workspace | None = None, *, dry_run: bool = False) -> Fre
             "Try again when it has finished.",
         )
     used = set()
-    for run in runs:
-        for link in run.path.glob("nodes/*/outputs.json"):
-            try:
-                used.add(json.loads(link.read_text())["fingerprint"])
-            except (OSError, ValueError, KeyError):
-                continue  # a half-deleted run refers to nothing
+    # Not of whole runs alone: a folder that lost its graph may be mended by its owner.
+    for link in workspace.runs.glob("*/nodes/*/outputs.json"):
+        try:
+            used.add(json.loads(link.read_text())["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a damaged link refers to nothing
     store = Store(workspace.store)
     unused = store.unused(used)
     size = sum(folder_bytes(path) for path in unused)

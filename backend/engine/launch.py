@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,13 +20,9 @@ from backend.core.run import Run
 from backend.core.workspace import Workspace
 from backend.engine.execute import execute
 from backend.engine.plan import checked
+from backend.engine.settings import check_settings, default_threads
 
 OnEvent = Callable[[ev.Event], None]
-
-
-def default_threads() -> int:
-    """Return how many threads a run uses: all cores but one, at least one."""
-    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def run(
@@ -67,26 +62,40 @@ def create(
 ) -> Run:
     """Check a graph and make a run directory for it.
 
+    ``settings`` may hold ``target``, ``force`` (nodes), ``every`` (time between checkpoints),
+    ``set`` and ``sweep`` (what a sweep calls its values and itself).
+
     Raises:
-        DocumentError: the graph has problems; no directory was made.
+        DocumentError: the graph or a setting has problems; no directory was made.
     """
-    _check_device(device, threads)
+    settings = {key: value for key, value in (settings or {}).items() if value is not None}
+    settings |= {"device": device, "threads": threads if threads is not None else default_threads()}
+    copy = prepared(graph, catalog or current_catalog(workspace), settings, seed)
+    return Run.create(copy, workspace, settings=settings)
+
+
+def prepared(
+    graph: Graph, catalog: Catalog, settings: Mapping[str, Any], seed: int | None = None
+) -> Graph:
+    """Return the graph as a run would keep it: checked, lifted, with its seed.
+
+    Raises:
+        DocumentError: the graph or a setting has problems.
+    """
     copy = Graph.from_json(graph.to_json())
-    if seed is not None:
-        copy.seed = seed
-    target = (settings or {}).get("target")
-    copy, problems = checked(copy, catalog or current_catalog(workspace), target)
+    copy.seed = copy.seed if seed is None else seed
+    check_settings(settings, copy)
+    copy, problems = checked(copy, catalog, settings.get("target"))
     if problems:
         details = "\n".join(f"  {problem}" for problem in problems)
         raise DocumentError(f"The graph cannot run:\n{details}")
-    kept = {key: value for key, value in (settings or {}).items() if value is not None}
-    kept |= {"device": device, "threads": threads or default_threads()}
-    return Run.create(copy, workspace, settings=kept)
+    return copy
 
 
 def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | None = None) -> str:
     """Go on with a run that was stopped, failed or crashed; returns its status."""
     workspace = workspace or Workspace.current()
+    run.refuse_if_alive()
     run.clear_stop()
     with queue(workspace, run):
         target = run.settings.get("target")
@@ -153,27 +162,6 @@ def queue(
         yield
     finally:
         lock.release()
-
-
-def _check_device(device: str, threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise DocumentError(f"{threads} threads cannot compute.", "Give at least 1.")
-    kind = device.partition(":")[0]
-    if kind == "cpu":
-        return
-    import torch
-
-    usable = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if kind not in usable:
-        raise DocumentError(f'There is no device "{device}".', nearest(kind, ["cpu", *usable]))
-    if not usable[kind]:
-        raise DocumentError(
-            f'The device "{device}" cannot be used: this PyTorch or this computer has no {kind}.',
-            "Use cpu, or install a PyTorch that is built for it.",
-        )
 
 
 def _cancelled_in_queue(run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from backend.core.catalog import Catalog
-from backend.core.errors import DocumentError
+from backend.core.errors import DocumentError, ended
 from backend.core.graph import Graph, GraphNode, Problem
 from backend.core.node import REGISTRY, NodeSpec
 
@@ -107,8 +107,8 @@ def _validated(node: GraphNode) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        text = first["msg"].removeprefix("Value error, ").rstrip(".")
-        raise DocumentError(f'Parameter "{name}": {text}.' if name else f"{text}.") from error
+        text = ended(first["msg"].removeprefix("Value error, "))
+        raise DocumentError(f'Parameter "{name}": {text}' if name else text) from error
 
 
 def _sources(graph: Graph, name: str, catalog: Catalog) -> dict[str, list[tuple[str, str]]]:

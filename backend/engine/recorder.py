@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -39,6 +40,19 @@ class Recorder:
         self.run.append(event)
         if isinstance(event, ev.Log):
             self.write_log(f"{event.level.upper():7} {event.node or 'run'}: {event.text}")
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def tell(self, event: ev.Event) -> None:
+        """Write an event if the disk lets us; listeners hear of it in any case.
+
+        For the end of a run, which must be told even when a full disk is what ended it.
+        """
+        with contextlib.suppress(OSError):
+            self.flush()
+            self.run.append(event)
+            if isinstance(event, ev.NodeFailed):
+                self.write_log(f"ERROR   {event.node}: {event.error}\n{event.details}")
         if self._on_event is not None:
             self._on_event(event)
 

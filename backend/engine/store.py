@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +18,7 @@ from backend.core.errors import FretsawError, nearest
 from backend.core.files import write_atomic
 from backend.core.value import VALUES, Value
 
+State = Literal["absent", "whole", "damaged"]
 _TOUCHED_RECENTLY = 600.0
 
 
@@ -31,18 +32,35 @@ class Store:
         """Folder of one result."""
         return self.folder / fingerprint
 
-    def has(self, fingerprint: str) -> bool:
-        """Whether the result is complete; notes the use, so that clean-up leaves it alone."""
-        record = self.path(fingerprint) / "node.json"
-        if not record.is_file():
-            return False
-        os.utime(record)
-        return True
+    def state(self, fingerprint: str) -> State:
+        """Say whether a result is there and whole; notes the use, so that clean-up leaves it."""
+        folder = self.path(fingerprint)
+        if not folder.exists():
+            return "absent"
+        try:
+            record = self.record(fingerprint)
+            sizes = {name: (folder / name).stat().st_size for name in record["files"]}
+            if sizes != record["files"] or not isinstance(record["outputs"], dict):
+                return "damaged"
+            os.utime(folder / "node.json")
+        except (OSError, ValueError, KeyError, TypeError):
+            return "damaged"
+        return "whole"
 
     def record(self, fingerprint: str) -> dict[str, Any]:
-        """Return what is known of a result: type, parameters, classes of its outputs, seconds."""
-        data = json.loads((self.path(fingerprint) / "node.json").read_text())
-        return data if isinstance(data, dict) else {}
+        """Return what is known of a result: type, parameters, classes of its outputs, seconds.
+
+        Raises:
+            ValueError: the record is damaged.
+        """
+        data = json.loads((self.path(fingerprint) / "node.json").read_bytes())
+        if not isinstance(data, dict):
+            raise ValueError("the record of a stored result is damaged")
+        return data
+
+    def discard(self, fingerprint: str) -> None:
+        """Remove a result that cannot be used; it will be computed anew."""
+        shutil.rmtree(self.path(fingerprint), ignore_errors=True)
 
     def write(
         self,
@@ -63,9 +81,13 @@ class Store:
                 (temporary / port).mkdir()
                 value.save(temporary / port)
             extras(temporary)
-            classes = {port: type(value).__name__ for port, value in outputs.items()}
-            text = json.dumps({**record, "outputs": classes, "created": time.time()}, indent=1)
-            write_atomic(temporary / "node.json", text)
+            complete = {
+                **record,
+                "outputs": {port: type(value).__name__ for port, value in outputs.items()},
+                "files": _sizes(temporary),
+                "created": time.time(),
+            }
+            write_atomic(temporary / "node.json", json.dumps(complete, indent=1))
             final = self.path(fingerprint)
             if final.exists():
                 shutil.rmtree(final)
@@ -117,6 +139,11 @@ class Store:
                 if now - touched > _TOUCHED_RECENTLY:
                     found.append(path)
         return found
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
 def folder_bytes(path: Path) -> int:

@@ -45,6 +45,8 @@ def inspect_file(path: str | Path) -> dict[str, Any]:
         raise FileError(
             f"{path.name} is not inspected: only .onnx, .safetensors, .pt and .pth files are."
         )
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; give a file.")
     if not path.is_file():
         raise FileError(f"There is no file {path}.")
     content = reader(path)

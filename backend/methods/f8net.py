@@ -184,6 +184,7 @@ def po2(ctx: Context, p: Po2Params, model: Classifier, data: Data) -> Classifier
     Each layer takes the format with the least squared error, for weights with batch norm folded in
     and for activations of some training batches.
     """
+    model.require_classes_of(data)
     plan = {
         **PRESETS["rounding"],
         "wl": p.bits,

@@ -18,12 +18,12 @@ from backend.core.node import Params, node
 from backend.data.preprocess import ImageInput
 from backend.models.head import last_linear
 from backend.models.pretrained import Expects, Pretrained, efficientnet_lite0
-from backend.models.recipe import Recipe, build
+from backend.models.recipe import Recipe, RecipeError, build
 from backend.models.registry import zoo
 from backend.values import Classifier, Data
 
 CLASSES = Field(default=10, ge=2, description="Number of classes, if no data is linked.")
-CHANNELS = Field(default=3, ge=1, le=3, description="Channels of the picture, likewise.")
+CHANNELS = Field(default=3, description="Channels of the picture, 1 or 3, likewise.")
 SIZE = Field(
     default=32,
     ge=8,
@@ -52,7 +52,7 @@ class ResnetParams(Params):
     )
     normalize: Literal["unit", "measured"] = NORMALIZE
     classes: int = CLASSES
-    channels: int = CHANNELS
+    channels: Literal[1, 3] = CHANNELS
     size: int = SIZE
 
 
@@ -81,7 +81,7 @@ class VggParams(Params):
     )
     normalize: Literal["unit", "measured"] = NORMALIZE
     classes: int = CLASSES
-    channels: int = CHANNELS
+    channels: Literal[1, 3] = CHANNELS
     size: int = SIZE
 
 
@@ -107,7 +107,7 @@ class MobilenetParams(Params):
     )
     normalize: Literal["unit", "measured"] = NORMALIZE
     classes: int = CLASSES
-    channels: int = CHANNELS
+    channels: Literal[1, 3] = CHANNELS
     size: int = SIZE
 
 
@@ -172,7 +172,7 @@ class LoadParams(Params):
         description="For weights: how to build the network, e.g. zoo:resnet(depth=20, width=16).",
     )
     classes: int = CLASSES
-    channels: int = CHANNELS
+    channels: Literal[1, 3] = CHANNELS
     size: int = SIZE
 
 
@@ -211,7 +211,10 @@ def onnx(ctx: Context, p: OnnxParams, data: Data | None = None) -> Classifier:
     from backend.export.inspect import inspect_file
     from backend.models.from_onnx import import_onnx
 
-    module, recipe = import_onnx(p.file)
+    try:
+        module, recipe = import_onnx(p.file)
+    except RecipeError as error:
+        raise FretsawError(f'"{p.file.name}" cannot be imported: {error}') from error
     shape = inspect_file(p.file)["inputs"][0]["shape"]
     if len(shape) != 4 or not all(isinstance(s, int) for s in shape[1:]):
         if data is None:
@@ -236,7 +239,7 @@ class PythonParams(Params):
     factory: str = Field(default="make_network", description="Function that returns the network.")
     arguments: str = Field(default="{}", description='Its arguments as JSON, e.g. {"width": 8}.')
     classes: int = CLASSES
-    channels: int = CHANNELS
+    channels: Literal[1, 3] = CHANNELS
     size: int = SIZE
 
 
@@ -251,7 +254,11 @@ def python(ctx: Context, p: PythonParams, data: Data | None = None) -> Classifie
         raise FretsawError(f"The arguments {p.arguments} are no JSON.", str(error)) from error
     recipe = python_recipe(p.file, p.factory, arguments)
     torch.manual_seed(ctx.seed)
-    module = build(recipe, meta=False)
+    try:
+        module = build(recipe, meta=False)
+    except RecipeError as error:  # a recipe knows its file by content, the user by name
+        sha256 = recipe.builder.removeprefix("python:").partition("#")[0]
+        raise FretsawError(str(error).replace(f"{sha256}.py", p.file.name)) from error
     image, classes = _expected(p, data)
     _check_fit(module, image, classes, p.file.name)
     return Classifier(recipe, module, image, label=p.file.stem, classes=classes)
@@ -302,8 +309,7 @@ def _expected(
         return _image_of(data, normalize), data.manifest.classes
     if normalize == "measured":
         raise FretsawError("Nothing can be measured without data.", "Link data, or choose unit.")
-    channels = 3 if p.channels == 2 else p.channels
-    image = ImageInput(channels, p.size, p.size, (0.0,) * channels, (1.0,) * channels)
+    image = ImageInput(p.channels, p.size, p.size, (0.0,) * p.channels, (1.0,) * p.channels)
     return image, _class_names(p.classes, None)
 
 

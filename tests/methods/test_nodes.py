@@ -55,6 +55,8 @@ def test_every_node_has_a_case_and_none_is_broken() -> None:
 
 def test_every_node_and_parameter_is_documented() -> None:
     for spec in current().nodes.values():
+        if spec.id.startswith("toy."):
+            continue
         assert len(spec.doc) > 20, spec.id
         for name, field in spec.params.get("properties", {}).items():
             assert field.get("description"), f"{spec.id}.{name}"
