@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -198,7 +197,7 @@ def _kill_at_random_step(run: Run, node: str, dice: random.Random) -> int:
         time.sleep(0.01)
     if process.poll() is not None:
         return 0
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     return 1
 

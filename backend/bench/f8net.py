@@ -12,6 +12,8 @@ from backend.bench.session import Session, figure, print_table
 from backend.core.graph import Graph
 
 _BITS = (8, 4)
+# On kernels and matrices alone, in every arm: that of plain training.
+_DECAY = 5e-4
 
 
 def bench(session: Session) -> dict[str, Any]:
@@ -63,11 +65,31 @@ def _graph(seed: int, full: bool, arms: tuple[str, ...]) -> Graph:
     for arm in arms:
         bits = int(arm[-1]) if arm[-1].isdigit() else 0
         if arm == "float":
-            _add(graph, arm, "train.classifier", "base", epochs=then, lr=0.02, warmup=0.0)
+            _add(
+                graph,
+                arm,
+                "train.classifier",
+                "base",
+                epochs=then,
+                lr=0.02,
+                warmup=0.0,
+                weight_decay=_DECAY,
+            )
         elif arm.startswith("f8net"):
-            _add(graph, arm, "quantize.f8net", "base", bits=bits, epochs=then, lr=0.02)
+            _add(
+                graph,
+                arm,
+                "quantize.f8net",
+                "base",
+                bits=bits,
+                epochs=then,
+                lr=0.02,
+                weight_decay=_DECAY,
+                decay_scheme="only_no_bn",
+            )
         else:
-            _add(graph, arm, "quantize.po2", "float", bits=bits)
+            # The stronger rounding: its batch norm, too, gets to see the rounded network.
+            _add(graph, arm, "quantize.po2", "float", bits=bits, bn_calibration=True)
         _add(graph, f"test_{arm}", "evaluate.classifier", arm)
     return graph
 

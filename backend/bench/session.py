@@ -41,7 +41,7 @@ class Session:
                 graph,
                 self.workspace,
                 threads=1,
-                settings={"force": list(arms) if self.fresh else None},
+                settings={"force": [a for a in arms if a in graph.nodes] if self.fresh else None},
             )
             for graph in graphs
         ]

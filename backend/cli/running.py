@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from backend.cli.progress import Printer, make_printer
 from backend.core import catalog as catalogs
+from backend.core import events as ev
 from backend.core.errors import DocumentError, nearest, sentence
 from backend.core.graph import Graph
 from backend.core.run import Run
@@ -115,7 +119,7 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
         "target": arguments.target,
         "force": arguments.force or None,
         "every": arguments.every,
-        "sweep": graph.name if len(variants) > 1 else None,
+        "sweep": f"{graph.name} {datetime.now():%Y-%m-%d %H:%M:%S}" if len(variants) > 1 else None,
     }
     for variant, _, seed in variants:
         # All of them first: a sweep with a bad value starts none of its runs.
@@ -150,10 +154,17 @@ def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
     for found in runs:
         with make_printer(found, as_json=arguments.json, quiet=arguments.quiet) as printer:
             status = _one(found, printer, now=getattr(arguments, "now", False))
-            code = code or printer.exit_code or EXIT[status]
+            code = code or _exit_code(found, status)
         if status == "cancelled":
             break
     return code
+
+
+def _exit_code(found: Run, status: str) -> int:
+    if status != "failed":
+        return EXIT[status]
+    failures = [event.code for event in found.events() if isinstance(event, ev.NodeFailed)]
+    return failures[-1] if failures else EXIT[status]
 
 
 def _one(found: Run, printer: Printer, *, now: bool = False) -> str:
@@ -208,9 +219,17 @@ def _signals(found: Run) -> Iterator[None]:
         if found.stop_requested():
             raise KeyboardInterrupt
         found.request_stop()
-        print("Stopping after this step; once more to stop at once.", file=sys.stderr)
+        os.write(2, b"Stopping after this step; once more to stop at once.\n")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    # SIGHUP: the terminal was closed; there is none on Windows.
+    named = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    numbers = [getattr(signal, name) for name in named if hasattr(signal, name)]
+    # What is ignored stays ignored: that is what nohup is for.
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield
     finally:

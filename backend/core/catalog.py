@@ -59,7 +59,8 @@ def current(workspace: Workspace | None = None) -> Catalog:
     modules = _node_modules()
     key = _key(modules)
     cached = _cached(path)
-    if cached is not None and cached.key == key:
+    # What was broken may be mended by installing something, which the key does not show.
+    if cached is not None and cached.key == key and not cached.broken:
         return cached
     catalog = build(modules, key)
     # A catalogue that cannot be kept is still good for this process; other writes will complain.
@@ -97,7 +98,7 @@ def _node_modules() -> dict[str, Path]:
     for point in entry_points(group=GROUP):
         try:
             spec = importlib.util.find_spec(point.value)
-        except ImportError:
+        except Exception:  # finding a module imports its parents, where anything may go wrong
             spec = None
         if spec is None or spec.origin is None:
             found[point.value] = Path(point.value)
@@ -129,7 +130,9 @@ def _key(modules: dict[str, Path]) -> list[Any]:
 
 def _package_files(module: str, file: Path) -> list[Path]:
     depth = module.count(".")
-    return sorted(file.parents[depth - 1].rglob("*.py")) if depth else [file]
+    if not depth or not file.is_file():
+        return [file]
+    return sorted(file.parents[depth - 1].rglob("*.py"))
 
 
 def _broken(module: str, file: Path, error: Exception) -> Broken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any, Literal
 
 from backend.core import graph_file
 from backend.core.errors import DocumentError, nearest
+from backend.core.names import check_name
 from backend.core.node import NodeSpec, Port
 from backend.core.order import circle, postorder
 from backend.core.schema import faults
 
 Specs = Mapping[str, NodeSpec]
-NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 MOST_SEED = 2**63 - 1
 
 
@@ -75,20 +74,6 @@ class Change:
 Listener = Callable[[Change], None]
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that cannot be that of a node; it becomes the name of a folder, too.
-
-    Raises:
-        DocumentError: the name is empty, longer than 64, or has other signs.
-    """
-    if not NODE_NAME.fullmatch(name):
-        shown = name if len(name) <= 64 else f"{name[:64]}…"
-        raise DocumentError(
-            f'"{shown}" cannot be the name of a node.',
-            "Use at most 64 letters, digits, _ and -, and begin with a letter or digit.",
-        )
-
-
 class Graph:
     """A document. Every edit goes through a method here and is told to the listeners."""
 
@@ -120,14 +105,23 @@ class Graph:
             DocumentError: the name is taken or not made of letters, digits, ``_`` and ``-``.
         """
         name = name or self._free_name(type)
-        check_name(name)
-        if name in self.nodes:
-            raise DocumentError(f'There is already a node "{name}".', "Choose another name.")
+        self.check_new(name)
         self.nodes[name] = GraphNode(type, {**(params or {}), **settings}, version)
         if at is not None:
             self.layout[name] = {"x": float(at[0]), "y": float(at[1])}
         self._tell(Change("added", name))
         return name
+
+    def check_new(self, name: str) -> None:
+        """Refuse a name that cannot be that of another node.
+
+        Raises:
+            DocumentError: it is taken (folders of some systems tell no case), or no name.
+        """
+        check_name(name)
+        taken = next((known for known in self.nodes if known.lower() == name.lower()), None)
+        if taken is not None:
+            raise DocumentError(f'There is already a node "{taken}".', "Choose another name.")
 
     def remove(self, name: str) -> None:
         """Remove a node and its links."""

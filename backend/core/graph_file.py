@@ -50,14 +50,14 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
     Raises:
         DocumentError: the data is no graph, is damaged, or is from a newer version.
     """
-    from backend.core.graph import GraphNode, Link, check_name
+    from backend.core.graph import GraphNode, Link
 
     data = copy.deepcopy(_migrated(data, where))
     try:
         graph.name = str(data.get("name", "untitled"))
         graph.seed = int(data.get("seed", 0))
         for name, entry in data["nodes"].items():
-            check_name(name)
+            graph.check_new(name)
             graph.nodes[name] = GraphNode(
                 str(entry["type"]),
                 dict(entry.get("params", {})),

@@ -91,7 +91,7 @@ class Run:
         known = sorted((p.name for p in runs.glob("*/") if (p / "graph.json").is_file()), key=str)
         matching = known if str(path) == "last" else [name for name in known if str(path) in name]
         if str(path) == "last" and known:
-            return cls(max((runs / name for name in known), key=lambda p: p.stat().st_ctime_ns))
+            return cls(max((runs / name for name in known), key=_made))
         if len(matching) == 1:
             return cls(runs / matching[0])
         if matching:
@@ -240,8 +240,7 @@ class Run:
         Raises:
             BusyError: it is; its stop request, if any, is left to it.
         """
-        if self.is_alive():
-            raise self._busy()
+        self.lock().release()  # not by is_alive: another reader's probe must not count
 
     def _busy(self) -> BusyError:
         return BusyError(
@@ -273,6 +272,10 @@ def all_runs(workspace: Workspace | None = None) -> list[Run]:
     with os.scandir(folder) as entries:
         paths = [Path(e.path) for e in entries if e.is_dir()]
     return [Run(p) for p in sorted(paths) if (p / "graph.json").is_file()]
+
+
+def _made(folder: Path) -> tuple[int, str]:
+    return (folder / "graph.json").stat().st_mtime_ns, folder.name
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.core import events as ev
 from backend.core.context import Context
-from backend.core.errors import Stopped
+from backend.core.errors import FretsawError, Stopped
 from backend.core.files import slug
 from backend.core.views import INLINE_BYTES, AnyPayload, write_payload
 from backend.engine.checkpoint import CheckpointError, Checkpoints, Saved, restore
@@ -32,6 +32,7 @@ class RunContext(Context):
         seed: int,
         device: str,
         threads: int,
+        key: str = "",
         every: str | int | None = None,
     ) -> None:
         self.node = node
@@ -43,10 +44,12 @@ class RunContext(Context):
         self._node_folder = recorder.run.node_folder(node)
         self.folder = self._node_folder / "files"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._checkpoints = Checkpoints(self._node_folder / "checkpoints")
+        # By fingerprint: a checkpoint of other code, data or parameters must not be gone on from.
+        self._checkpoints = Checkpoints(self._node_folder / "checkpoints" / (key or "once"))
         self._every = every
         self._stages: list[tuple[str, int, int]] = []
         self._loops = 0
+        self._in_loop = False
         self._seq = 0
         self._last_stop_poll = self._last_progress = 0.0
         self._stop = False
@@ -63,7 +66,18 @@ class RunContext(Context):
         every: str | int = "60s",
     ) -> Iterator[int]:
         """Yield the steps from the last checkpoint to ``total``; see the protocol."""
-        state = state or {}
+        if self._in_loop:
+            raise FretsawError(
+                "A loop of this node runs inside another one, which could not be resumed.",
+                "Use one loop over all steps, or ctx.stage around one loop after the other.",
+            )
+        self._in_loop = True
+        try:
+            yield from self._steps(total, state or {}, every)
+        finally:
+            self._in_loop = False
+
+    def _steps(self, total: int, state: Mapping[str, Any], every: str | int) -> Iterator[int]:
         ordinal = self._loops
         self._loops += 1
         first = 0
@@ -73,17 +87,17 @@ class RunContext(Context):
             first, self._seq = saved.done, saved.seq
         interval = _Interval(self._every or every)
         began = time.monotonic()
+        self._obey_stop()
         for step in range(first, total):
-            self._obey_stop()
             yield step
             done = step + 1
             self._show_progress(done, total, began, done - first)
-            is_last = done == total
-            if self._stop_asked() or is_last or interval.is_due(done):
+            # Asked once: a stop that comes between saving and leaving would lose the checkpoint.
+            is_stopped = self._stop_asked()
+            if is_stopped or done == total or interval.is_due(done):
                 self._save(ordinal, done, state)
-        if first == total == 0:
-            self._save(ordinal, 0, state)
-        self._obey_stop()
+            if is_stopped:
+                raise Stopped
 
     @contextmanager
     def stage(self, name: str, i: int = 0, n: int = 1) -> Iterator[None]:

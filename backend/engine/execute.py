@@ -115,6 +115,8 @@ class _Execution:
 
     def all_nodes(self) -> ev.Status:
         began = time.monotonic()
+        # That of an earlier attempt: if this one is killed, the run has crashed and not finished.
+        (self.run.path / "result.json").unlink(missing_ok=True)
         self.recorder.write(self._started())
         status: ev.Status = "finished"
         try:
@@ -170,7 +172,8 @@ class _Execution:
                 state = self.store.state(key)
                 if state == "damaged":
                     self._warn(name, "Its stored result was damaged; it is computed anew.")
-                is_cached = name not in self.force and state == "whole"
+                is_forced = name in self.force and self.recorder.finished(name) != key
+                is_cached = not is_forced and state == "whole"
                 if is_cached:
                     self._replay(name, key)
                 else:
@@ -205,6 +208,7 @@ class _Execution:
             seed=self.plan.seed,
             device=self.device,
             threads=self.threads,
+            key=key,
             every=self.every,
         )
         self.recorder.write(ev.NodeStarted(node=name, fingerprint=key))
@@ -249,10 +253,10 @@ class _Execution:
             ) from error
 
     def _replay(self, name: str, key: str) -> None:
-        if self.recorder.has_finished(name):
+        if self.recorder.finished(name) == key:
             return
         if self.recorder.has_started(name):
-            # Another run has finished meanwhile what an attempt of this one had begun.
+            # An attempt of this run showed something else, or only a part of it.
             self.recorder.write(ev.Resumed(node=name, step=0, seq=0))
         replay.show(self.recorder, name, self.store.path(key))
 

@@ -53,11 +53,13 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+@functools.cache
 def source_hash(module: str) -> str:
-    """Hash the source of a module and of what it imports of the same top package.
+    """Hash the source of a module and of what it imports of its top package and of ours.
 
     Of a subpackage that it imports from, every file counts: some are imported by name only when
-    they are needed, as the networks of the zoo are.
+    they are needed, as the networks of the zoo are. Read once in a process, right after the
+    import: an edit while a run goes on is not in the code that it runs.
     """
     digest = hashlib.sha256()
     for name, file in sorted(_closure(module).items()):
@@ -153,7 +155,7 @@ def _imports(file: Path, module: str, top: str) -> list[str]:
     for origin, members, level in _parsed_imports(file, file.stat().st_mtime_ns):
         base = ".".join([*package[: len(package) - level + 1], origin]).strip(".")
         full = base if level else origin
-        if full.partition(".")[0] == top:
+        if full.partition(".")[0] in (top, "backend"):
             # A member may be a submodule; the ones that are not have no file and fall away.
             names += [full, *(f"{full}.{member}" for member in members)]
     return names

@@ -6,10 +6,14 @@ import json
 import shutil
 from dataclasses import dataclass
 
+from filelock import FileLock, Timeout
+
 from backend.core.errors import BusyError
 from backend.core.run import all_runs
 from backend.core.workspace import Workspace
 from backend.engine.store import Store, folder_bytes
+
+_PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,31 @@ def collect(workspace: Workspace | None = None, *, dry_run: bool = False) -> Fre
         BusyError: a run is being computed; it may be about to use one of them.
     """
     workspace = workspace or Workspace.current()
-    runs = all_runs(workspace)
-    busy = [run.name for run in runs if run.is_alive()]
-    if busy and not dry_run:
-        raise BusyError(
-            f'The run "{busy[0]}" is being computed and may need stored results.',
-            "Try again when it has finished.",
-        )
+    found = _collect(workspace, dry_run=True)
+    if dry_run or not found.results:
+        return found
+    # No run begins while results go.
+    lock = FileLock(workspace.queue_lock)
+    try:
+        lock.acquire(timeout=_PROBE_SECONDS)
+    except Timeout as error:
+        raise _busy("A run") from error
+    try:
+        busy = [run for run in all_runs(workspace) if run.is_alive()]
+        if busy:
+            raise _busy(f'The run "{busy[0].name}"')
+        return _collect(workspace, dry_run=False)
+    finally:
+        lock.release()
+
+
+def _busy(what: str) -> BusyError:
+    return BusyError(
+        f"{what} is being computed and may need stored results.", "Try again when it has finished."
+    )
+
+
+def _collect(workspace: Workspace, *, dry_run: bool) -> Freed:
     used = set()
     # Not of whole runs alone: a folder that lost its graph may be mended by its owner.
     for link in workspace.runs.glob("*/nodes/*/outputs.json"):

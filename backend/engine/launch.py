@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -36,15 +37,14 @@ def run(
     on_event: OnEvent | None = None,
     workspace: Workspace | None = None,
 ) -> Run:
-    """Run a graph from Python and return its run.
+    """Run a graph from Python and return its run; ``run.state()`` tells how it ended.
 
     Raises:
         DocumentError: the graph has problems.
     """
     workspace = workspace or Workspace.current()
-    created = create(
-        graph, workspace, seed=seed, device=device, threads=threads, settings={"target": target}
-    )
+    settings = {"target": target, "force": list(force) or None}
+    created = create(graph, workspace, seed=seed, device=device, threads=threads, settings=settings)
     with queue(workspace, created):
         execute(created, target=target, force=force, on_event=on_event, workspace=workspace)
     return created
@@ -89,7 +89,19 @@ def prepared(
     if problems:
         details = "\n".join(f"  {problem}" for problem in problems)
         raise DocumentError(f"The graph cannot run:\n{details}")
+    _make_paths_absolute(copy, catalog)
     return copy
+
+
+def _make_paths_absolute(graph: Graph, catalog: Catalog) -> None:
+    """A run may be resumed from another folder than the one that it was started from."""
+    for name, node in list(graph.nodes.items()):
+        spec = catalog.nodes.get(node.type)
+        for param, value in node.params.items() if spec else ():
+            field = spec.params.get("properties", {}).get(param, {}) if spec else {}
+            formats = [option.get("format", "") for option in (field, *field.get("anyOf", []))]
+            if isinstance(value, str) and any("path" in format for format in formats):
+                graph.set(name, **{param: os.path.abspath(os.path.expanduser(value))})
 
 
 def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | None = None) -> str:
@@ -98,8 +110,14 @@ def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | 
     run.refuse_if_alive()
     run.clear_stop()
     with queue(workspace, run):
-        target = run.settings.get("target")
-        return execute(run, target=target, on_event=on_event, workspace=workspace)
+        settings = run.settings
+        return execute(
+            run,
+            target=settings.get("target"),
+            force=settings.get("force") or (),
+            on_event=on_event,
+            workspace=workspace,
+        )
 
 
 def assignments(graph: Graph, texts: Sequence[str]) -> list[tuple[str, str, list[Any]]]:
@@ -165,7 +183,9 @@ def queue(
 
 
 def _cancelled_in_queue(run: Run) -> None:
-    write_atomic(run.path / "result.json", json.dumps({"status": "cancelled", "seconds": 0.0}))
+    if not run.result:
+        text = json.dumps({"status": "cancelled", "seconds": 0.0})
+        write_atomic(run.path / "result.json", text)
 
 
 def _values(text: str) -> list[Any]:

@@ -12,6 +12,7 @@ from backend.core.catalog import Catalog
 from backend.core.errors import DocumentError, ended
 from backend.core.graph import Graph, GraphNode, Problem
 from backend.core.node import REGISTRY, NodeSpec
+from backend.engine.fingerprint import source_hash
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def make_plan(graph: Graph, catalog: Catalog, target: str | None = None) -> Plan
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         raise DocumentError(f"The graph cannot run; it has {count}:\n{details}")
     order = [name for name in graph.order(target) if not graph.nodes[name].bypass]
+    for name in order:
+        source_hash(catalog.nodes[graph.nodes[name].type].module)
     return Plan(
         seed=graph.seed,
         order=order,

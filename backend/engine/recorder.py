@@ -25,23 +25,22 @@ class Recorder:
         self._budget, self._refilled = _BURST, time.monotonic()
         before = run.tail()[0]
         self._started = {e.node for e in before if isinstance(e, ev.NodeStarted)}
-        self._finished = {e.node for e in before if isinstance(e, ev.NodeFinished)}
+        self._finished = {e.node: e.fingerprint for e in before if isinstance(e, ev.NodeFinished)}
 
     def has_started(self, node: str) -> bool:
         """Whether an earlier attempt of this run had begun the node."""
         return node in self._started
 
-    def has_finished(self, node: str) -> bool:
-        """Whether an earlier attempt of this run had finished the node."""
-        return node in self._finished
+    def finished(self, node: str) -> str:
+        """Fingerprint with which an earlier attempt of this run finished the node; else empty."""
+        return self._finished.get(node, "")
 
     def write(self, event: ev.Event) -> None:
         """Write an event now."""
         self.run.append(event)
         if isinstance(event, ev.Log):
             self.write_log(f"{event.level.upper():7} {event.node or 'run'}: {event.text}")
-        if self._on_event is not None:
-            self._on_event(event)
+        self._hear(event)
 
     def tell(self, event: ev.Event) -> None:
         """Write an event if the disk lets us; listeners hear of it in any case.
@@ -53,8 +52,7 @@ class Recorder:
             self.run.append(event)
             if isinstance(event, ev.NodeFailed):
                 self.write_log(f"ERROR   {event.node}: {event.error}\n{event.details}")
-        if self._on_event is not None:
-            self._on_event(event)
+        self._hear(event)
 
     def write_limited(self, event: ev.Event, key: tuple[str, ...]) -> None:
         """Write an event if the budget allows; else hold it, in place of an older one of ``key``.
@@ -76,6 +74,17 @@ class Recorder:
         while self._held:
             self.write(self._held.pop(next(iter(self._held))))
         self.run.sync()
+
+    def _hear(self, event: ev.Event) -> None:
+        """Tell the listener. One that fails is not heard of again; the run is not its business."""
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._on_event = None
+            with contextlib.suppress(OSError):
+                self.write_log(f"WARNING run: the listener failed and was left out: {error!r}")
 
     def write_log(self, text: str) -> None:
         """Append a line (or a traceback) to ``log.txt``."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from backend.core.errors import FretsawError, nearest
-from backend.core.files import write_atomic
+from backend.core.files import replace, write_atomic
 from backend.core.value import VALUES, Value
 
 State = Literal["absent", "whole", "damaged"]
@@ -91,7 +91,7 @@ class Store:
             final = self.path(fingerprint)
             if final.exists():
                 shutil.rmtree(final)
-            os.replace(temporary, final)
+            replace(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from backend.core.context import Context
+from backend.core.errors import FretsawError
 from backend.core.node import Params, node
 from backend.core.views import Column, Heatmap, Table
 from backend.data.manifest import ImageSet
@@ -48,9 +49,15 @@ def evaluate_artifact(ctx: Context, p: EvaluateParams, artifact: Artifact, data:
     from backend.data.preprocess import ImageInput
     from backend.export.runtime import session
 
+    known, wanted = len(artifact.facts["classes"]), len(data.manifest.classes)
+    if known != wanted:
+        raise FretsawError(
+            f"{artifact.path.name} knows {known} classes, but {data.manifest.title} has {wanted}.",
+            "Evaluate it on the data that the network was trained on.",
+        )
     images = open_split(data.manifest, "test")
     image = ImageInput(**artifact.facts["image"])
-    run = session(artifact.path, optimize=False)
+    run = session(artifact.path, optimize=False, threads=ctx.threads)
     answers = []
     for start in range(0, len(images), p.batch):
         chosen = np.arange(start, min(start + p.batch, len(images)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from backend.core.node import Params, node
 from backend.core.views import Verdict
 from backend.data.batches import spread_pictures
 from backend.data.vision import open_split
-from backend.export.verify import Parity, golden, golden_path, verify
+from backend.export.verify import Parity, ParityError, golden, golden_path, verify
 from backend.values import Artifact, Classifier, Data
 
 
@@ -49,7 +50,7 @@ def export_float(
 
     inputs = _inputs(model, data, p.checked, ctx.seed)
     path = ctx.folder / f"{slug(model.label)}.onnx"
-    module = model.module.cpu().eval()
+    module = copy.deepcopy(model.module).cpu().eval()
     export_onnx(
         module,
         inputs[:2],
@@ -94,7 +95,7 @@ def export_quantized(
         )
     inputs = _inputs(model, data, p.checked, ctx.seed)
     path = ctx.folder / f"{slug(model.label)}.qdq.onnx"
-    lowered = model.module.cpu().eval().lowered()
+    lowered = copy.deepcopy(model.module).cpu().eval().lowered()
     notes = export_qdq(
         lowered,
         inputs[:2],
@@ -117,7 +118,18 @@ def _verified(
     tolerance: float | None,
     notes: tuple[str, ...],
 ) -> Artifact:
-    parity = verify(module, path, inputs, tolerance=tolerance)
+    try:
+        parity = verify(module, path, inputs, tolerance=tolerance)
+    except ParityError as error:
+        verdict = Verdict(
+            title="Parity with ONNX Runtime",
+            caption=str(error),
+            claim=f"{path.name} computes what the network computes",
+            holds=False,
+            samples=len(inputs),
+        )
+        ctx.view(verdict, name="parity")
+        raise
     for note in (*notes, *([parity.warning] if parity.warning else [])):
         ctx.log(note, level="warning")
     golden(path, inputs[:1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -144,7 +146,20 @@ class PretrainedParams(Params):
     )
 
 
-@node("model.pretrained", title="Pretrained network")
+def _pretrained_files(p: PretrainedParams) -> Iterable[Path]:
+    """A local folder, or the file in the hub's cache that says which commit is the newest."""
+    if Path(p.source).is_dir():
+        return [Path(p.source)]
+    if "/" in p.source and not p.commit:
+        cache = os.environ.get("HF_HUB_CACHE") or Path(
+            os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub"
+        )
+        name = f"models--{p.source.replace('/', '--')}"
+        return [Path(cache).expanduser() / name / "refs" / "main"]
+    return []
+
+
+@node("model.pretrained", title="Pretrained network", reads=_pretrained_files)
 def pretrained(ctx: Context, p: PretrainedParams, data: Data | None = None) -> Classifier:
     """A trained ImageNet classifier: EfficientNet-Lite0, or one of the transformers hub.
 
@@ -182,7 +197,10 @@ def load(ctx: Context, p: LoadParams, data: Data | None = None) -> Classifier:
     from backend.models.state import fit_state, load_state
 
     if p.file.is_dir():
-        return Classifier.load(p.file)
+        found = Classifier.load(p.file)
+        if data is not None:
+            found.require_classes_of(data)
+        return found
     state = load_state(p.file)
     if not p.builder:
         raise FretsawError(

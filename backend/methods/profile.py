@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from pathlib import Path
@@ -42,7 +43,8 @@ def profile(
     counted. Time is of the linked exported file, else of a float export of the network.
     """
     example = _example(model)
-    found = measure(model.module.cpu().eval(), example)
+    module = copy.deepcopy(model.module).cpu().eval()
+    found = measure(module, example)
     rows: list[list[str | float | int | None]] = [
         [
             layer.name,
@@ -109,7 +111,7 @@ def profile(
 @node("cost.macs", title="Cost: MACs")
 def cost_macs(ctx: Context, model: Classifier) -> Cost:
     """Multiply-accumulates of every operation, for nodes that search under a budget."""
-    return _cost(macs_table(model.module.cpu().eval(), _example(model)))
+    return _cost(macs_table(copy.deepcopy(model.module).cpu().eval(), _example(model)))
 
 
 class OrtCostParams(Params):
@@ -128,7 +130,7 @@ class OrtCostParams(Params):
 @node("cost.ort", title="Cost: ONNX Runtime", cached=False)
 def cost_ort(ctx: Context, p: OrtCostParams, model: Classifier) -> Cost:
     """Milliseconds of every operation of a network, each measured alone in ONNX Runtime here."""
-    module = model.module.cpu().eval()
+    module = copy.deepcopy(model.module).cpu().eval()
     return _cost(ort_table(module, _example(model), threads=p.threads, seconds=p.seconds))
 
 
@@ -156,7 +158,7 @@ def _milliseconds(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
         if artifact is None:
-            module = model.module
+            module = copy.deepcopy(model.module).cpu().eval()
             lowered = module.lowered() if hasattr(module, "lowered") else module
             export_onnx(lowered, example, path)
         else:

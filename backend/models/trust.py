@@ -36,7 +36,7 @@ def home() -> Path:
     """Return the workspace folder: ``FRETSAW_HOME``, else ``Fretsaw`` in the documents folder."""
     chosen = os.environ.get("FRETSAW_HOME")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     from platformdirs import user_documents_path
 
     return user_documents_path() / "Fretsaw"

@@ -145,7 +145,7 @@ def test_a_stop_file_in_a_run_that_never_began(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint(which: str, content: bytes | None) -> None:
     """Begun anew with a warning, or named with the remedy."""
     started = stopped(0)
-    (file,) = (started.node_folder("train") / "checkpoints").glob(which)
+    (file,) = (started.node_folder("train") / "checkpoints").rglob(which)
     file.unlink() if content is None else file.write_bytes(content)
     found = cli("resume", started.name)
     assert found.code in (0, 3)
@@ -268,9 +268,13 @@ def started(folder: Path, **grow: object) -> tuple[Run, object]:
     raise AssertionError("it did not begin")
 
 
-def test_two_processes_on_one_run(known: Path, tmp_path: Path) -> None:
-    other, process = started(tmp_path, steps=60, pause=0.05)
+def test_two_processes_on_one_run(known: Path, tmp_path: Path, monkeypatch) -> None:
+    from backend.engine import store
+
+    other, process = started(tmp_path, steps=60, pause=0.15)
     refused(cli("run", other.path, "--now"), 6, "already being computed", "stop")
+    monkeypatch.setattr(store, "_TOUCHED_RECENTLY", -1.0)  # so that there is something to free
+    (Workspace.current().store / "unused").mkdir()
     refused(cli("gc"), 6, "is being computed", "Try again")
     assert "running" in cli("ls").out
     assert cli("stop", other.name).code == 0

@@ -179,3 +179,12 @@ def two_loops(ctx: Context, p: GrowParams, number: Number) -> Number:
                 time.sleep(p.pause)
                 ctx.metric(i, x=state["x"])
     return Number(state["x"])
+
+
+@node("toy.nested")
+def nested(ctx: Context, number: Number) -> Number:
+    """Loop inside a loop, which no checkpoint can describe."""
+    for _ in ctx.loop(3):
+        for _ in ctx.loop(3):
+            number = Number(number.x + 1)
+    return number
