@@ -110,7 +110,7 @@ class _Writer:
         if norm is None and self._is_classifier(node, op):
             return F8Classifier(op, reader.spec, self.options)
         bn = None if norm is None else self.traced.get_submodule(norm)
-        return F8Layer(op, bn, reader.spec, self.options)
+        return F8Layer(op, bn, reader.spec, self.options, reader.name)
 
     def _is_classifier(self, node: fx.Node, op: nn.Module) -> bool:
         if self.options.rescale == "off" or not isinstance(op, nn.Linear):

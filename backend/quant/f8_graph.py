@@ -17,7 +17,7 @@ import torch
 from torch import fx
 
 from backend.quant.f8_layers import InputSpec
-from backend.quant.f8_operations import KIND, cap_of, classify, place
+from backend.quant.f8_operations import KIND, cap_of, classify, overshoots, place
 from backend.quant.f8_options import F8Options
 from backend.quant.fixed_point import QuantError
 
@@ -178,9 +178,8 @@ def _non_negative(graph: fx.Graph, options: F8Options) -> set[fx.Node]:
     for node in graph.nodes:
         kind = node.meta[KIND]
         is_image = kind == "image" and options.image == "unit"
-        passes = kind in ("order", "average", "add", "cat") and all(
-            one in found for one in tensors(node)
-        )
+        keeps_sign = kind in ("order", "average", "add", "cat") and not overshoots(node)
+        passes = keeps_sign and all(one in found for one in tensors(node))
         if kind == "relu" or is_image or passes:
             found.add(node)
     return found

@@ -24,7 +24,7 @@ from backend.quant import fixed_point
 from backend.quant.describe import TensorFormat
 from backend.quant.f8_options import F8Options
 from backend.quant.fake_quant import apply_layer
-from backend.quant.fixed_point import fixed_quantize
+from backend.quant.fixed_point import QuantError, code_range, fixed_quantize
 
 Mode = Literal["quantize", "floating", "off"]
 MODES: tuple[Mode, ...] = ("quantize", "floating", "off")
@@ -123,7 +123,9 @@ class InputQuantizer(nn.Module):
             return self.fl_run.round()
         batch = self.choose(z, eta)
         running = self.fl_run.round()
-        self.fl_run.mul_(1 - _FL_MOMENTUM).add_(batch, alpha=_FL_MOMENTUM)
+        mixed = self.fl_run.mul(1 - _FL_MOMENTUM).add_(batch, alpha=_FL_MOMENTUM)
+        # A batch that overflowed must not stay in the average for ever.
+        self.fl_run.copy_(torch.where(mixed.isfinite(), mixed, self.fl_run))
         return batch if self.options.train_fl == "batch" else running
 
     def choose(self, z: Tensor, eta: Tensor | float) -> Tensor:
@@ -164,7 +166,7 @@ class WeightQuantizer(nn.Module):
     def choose(self, weight: Tensor) -> Tensor:
         """Choose fraction lengths for ``weight`` (Cout, ...): shape () or (Cout,)."""
         axis = 0 if self.options.granularity == "channel" else None
-        rule = self.options.rule
+        rule = self.options.weight_rule
         if rule == "grid":
             legal = not self.options.weights_any
             return fixed_point.grid_fl(
@@ -190,9 +192,15 @@ class F8Layer(nn.Module):
     """
 
     def __init__(
-        self, op: nn.Conv2d | nn.Linear, bn: nn.Module | None, spec: InputSpec, options: F8Options
+        self,
+        op: nn.Conv2d | nn.Linear,
+        bn: nn.Module | None,
+        spec: InputSpec,
+        options: F8Options,
+        name: str = "",
     ) -> None:
         super().__init__()
+        self.name = name
         self.op = op
         self.bn = bn
         self.input = InputQuantizer(spec, options, op.weight.detach())
@@ -200,7 +208,17 @@ class F8Layer(nn.Module):
         self.options = options
 
     def forward(self, x: Tensor, eta: Tensor, eta_next: Tensor | float) -> Tensor:
-        """Map (N, Cin, H, W) in units of 1 / eta to (N, Cout, H', W') in units of 1 / eta_next."""
+        """Map (N, Cin, H, W) in units of 1 / eta to (N, Cout, H', W') in units of 1 / eta_next.
+
+        Raises:
+            QuantError: batch norm behind a linear layer that reads anything but (N, Fin).
+        """
+        if self.bn is not None and isinstance(self.op, nn.Linear) and x.ndim != 2:
+            raise QuantError(
+                f"The linear layer {self.name} with a batch norm behind it reads {x.ndim} axes, so "
+                "that norm acts along another axis than the layer's outputs and cannot be folded "
+                "into weights; flatten its input to (pictures, features)."
+            )
         z = self.input(x, eta)
         is_folding = self.training or (self.bn is not None and self.bn.training)
         if is_folding or self.weight_quantizer.mode != "quantize":
@@ -313,14 +331,19 @@ class F8Clip(nn.Module):
 def finish(
     weight: Tensor, fl: Tensor, bias: Tensor, quantizer: InputQuantizer, options: F8Options
 ) -> Folded:
-    """Put the bias on its 32-bit grid (FL_input + FL_weight) and name all formats."""
+    """Put the bias on its 32-bit grid (FL_input + FL_weight) and name all formats.
+
+    That grid is the one of the accumulator, so its FL is not free. A layer some of whose biases
+    would saturate on it (words of about 14 bits or more) keeps its bias as it is, without a format.
+    """
     axis = 0 if fl.ndim else None
     scales = tuple(2.0**-one for one in fl.reshape(-1).tolist())
     formats = {
         "weight": TensorFormat(options.wl, scales, True, axis=axis, zero_point=_zeros(scales))
     }
-    if options.quant_bias and quantizer.mode == "quantize":
-        total = fl + quantizer.fl_run.round()
+    total = fl + quantizer.fl_run.round()
+    is_wanted = options.quant_bias and quantizer.mode == "quantize"
+    if is_wanted and _fits_bias_word(bias, total):
         # In double precision: a 32-bit code does not fit the mantissa of a float32.
         bias = fixed_quantize(bias.double(), total.double(), BIAS_BITS, True).to(bias.dtype)
         scales = tuple(2.0**-one for one in total.reshape(-1).tolist())
@@ -328,6 +351,11 @@ def finish(
             BIAS_BITS, scales, True, axis=axis, zero_point=_zeros(scales)
         )
     return Folded(weight, bias, formats)
+
+
+def _fits_bias_word(bias: Tensor, total: Tensor) -> bool:
+    codes = bias.double().abs() * torch.exp2(total.double())
+    return not bool((codes.round() > code_range(BIAS_BITS, True)[1]).any())
 
 
 def _zeros(scales: tuple[float, ...]) -> tuple[int, ...]:

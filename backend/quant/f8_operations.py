@@ -6,7 +6,7 @@
 ``norm``      batch norm
 ``relu``      ReLU, ReLU6 (with a cap)
 ``order``     keeps or picks values: max pooling, reshaping, dropout; commutes with ReLU
-``average``   linear without weights: average pooling, mean, bilinear resizing
+``average``   linear without weights: average pooling, mean, resizing
 ``add``       sum of two tensors
 ``cat``       concatenation
 ``tail``      softmax and the like: only behind the last layer
@@ -112,6 +112,7 @@ def classify(traced: fx.GraphModule) -> None:
         node.meta["in_place"] = _is_in_place(traced, node)
         if node.meta[KIND] == "relu":
             node.meta["cap"] = _relu_cap(traced, node)
+        node.meta["overshoots"] = _is_bicubic(traced, node)
         if node.meta[KIND] == "layer":
             _check_layer(node, traced.get_submodule(str(node.target)))
         if node.meta[KIND] == "norm":
@@ -121,6 +122,11 @@ def classify(traced: fx.GraphModule) -> None:
 def cap_of(node: fx.Node) -> float | None:
     """Return the upper end of a ReLU, None for the plain one."""
     return node.meta["cap"]
+
+
+def overshoots(node: fx.Node) -> bool:
+    """Tell whether ``node`` may make negative values of positive ones."""
+    return node.meta["overshoots"]
 
 
 def place(node: fx.Node) -> str:
@@ -234,6 +240,15 @@ def _relu_cap(traced: fx.GraphModule, node: fx.Node) -> float | None:
             "ReLU6 as activations."
         )
     return None if high is None else float(high)
+
+
+def _is_bicubic(traced: fx.GraphModule, node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return getattr(traced.get_submodule(str(node.target)), "mode", None) == "bicubic"
+    if node.target is not F.interpolate:
+        return False
+    mode = node.args[3] if len(node.args) > 3 else node.kwargs.get("mode")
+    return mode == "bicubic"
 
 
 def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:

@@ -27,7 +27,8 @@ class F8Options:
     all). ``signed``: any other preprocessing, for instance mean and std; own FL, signed."""
     selector: Literal["auto", "std", "mae", "rms", "grid"] = "auto"
     """What chooses fraction lengths: a statistic (8 bits only) or least squared error. ``auto`` is
-    std for 8 bits, grid otherwise and without clipping."""
+    std for 8 bits, grid otherwise, without clipping and for weights with one format a channel: a
+    channel of few weights has no telling deviation."""
     std_source: Literal["pre_relu", "raw_input"] = "pre_relu"
     """``pre_relu``: the statistic is taken before the ReLU, for which the rule is calibrated.
     ``raw_input``: whatever arrives at the layer, as in the reference code."""
@@ -35,7 +36,8 @@ class F8Options:
     """Initial clip level; a ReLU6 starts at 6."""
     granularity: Literal["layer", "channel"] = "layer"
     """One weight format a layer, or one for each output channel. Inputs have one format a layer,
-    so that a sum over channels stays an integer sum."""
+    so that a sum over channels stays an integer sum. With selector ``auto`` the formats of channels
+    are found by least squared error."""
     train_fl: Literal["batch", "running"] = "batch"
     """In training, quantize activations with the FL of this batch (published) or with the rounded
     running FL that scales and evaluation use."""
@@ -48,7 +50,8 @@ class F8Options:
     no_clipping: bool = False
     """No learned clip level, all scales 1: for fine-tuning a public network in few steps."""
     quant_bias: bool = True
-    """In evaluation, biases are 32-bit fixed point of FL_input + FL_weight."""
+    """In evaluation, biases are 32-bit fixed point of FL_input + FL_weight. A layer whose biases do
+    not fit (words of about 14 bits or more) keeps them as floating-point numbers."""
     rescale: Literal["off", "constant", "stddev"] = "off"
     """Rescaling of the last linear layer's weights in training (published: ``constant``).
     Evaluation divides the bias instead, so its logits are those of training divided by one
@@ -98,6 +101,12 @@ class F8Options:
         if self.selector != "auto":
             return self.selector
         return "std" if self.wl == 8 and not self.no_clipping else "grid"
+
+    @property
+    def weight_rule(self) -> str:
+        """The selector in force for weights."""
+        is_own = self.selector == "auto" and self.granularity == "channel"
+        return "grid" if is_own else self.rule
 
     @property
     def weights_any(self) -> bool:

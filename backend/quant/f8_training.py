@@ -15,6 +15,7 @@ from backend.quant.fixed_point import (
     QuantError,
     code_range,
     fixed_quantize,
+    in_single,
     legal_fl,
     spread_sample,
 )
@@ -91,13 +92,16 @@ def calibrate(network: F8Net, batches: Iterable[Tensor], *, octaves: bool = True
     The activations of the unquantized network are gathered over ``batches`` (N, C, H, W). With
     learned clip levels, each stream gets the level whose relative error, summed over its readers,
     is least; with ``octaves`` a reader may clip at a power-of-two multiple of it (an average is
-    smaller than what it averages). Without clipping each reader gets its fraction length.
-    Deterministic.
+    smaller than what it averages), without it none does. Without clipping each reader gets its
+    fraction length. Deterministic.
     """
     mode, was_training = network.mode, network.training
     tables = {name: _Errors(network.quantizer(name)) for name in network.readers}
     network.mode = "off"
     network.eval()
+    if not octaves:
+        for name in network.readers:
+            network.quantizer(name).octave.zero_()
     handles = [
         network.quantizer(name).register_forward_pre_hook(tables[name].see) for name in tables
     ]
@@ -133,15 +137,16 @@ class _Errors:
 
     def see(self, _: nn.Module, args: tuple[Tensor, Tensor]) -> None:
         z, eta = args
-        rows = spread_sample((z * eta).reshape(1, -1))
+        rows = in_single(spread_sample((z * eta).reshape(1, -1)))
         spec = self.quantizer.spec
-        if not spec.signed:
-            rows = rows.relu()
-        energy = rows.square().sum().clamp_min(torch.finfo(rows.dtype).tiny)
+        # What the float network passes on: its ReLU6 is only a clip level here, which must not
+        # rise above the cap for the sake of values that are cut off anyway.
+        target = rows if spec.signed else rows.clamp(0, spec.cap)
+        energy = target.square().sum().clamp_min(torch.finfo(rows.dtype).tiny)
 
         def error(step: float) -> Tensor:
             u = fixed_quantize(rows / step, 0, spec.wl, spec.signed).mul_(step)
-            return u.sub_(rows).square_().sum() / energy
+            return u.sub_(target).square_().sum() / energy
 
         self.by_level = self.by_level + torch.stack([error(one / self.hi) for one in self.levels])
         self.by_fl = self.by_fl + torch.stack([error(2.0**-fl) for fl in self.fls])

@@ -33,6 +33,9 @@ from backend.quant.f8_options import F8Options
 from backend.quant.f8_report import describe_formats
 from backend.quant.fixed_point import QuantError, code_range
 
+# A clip level of 0 would divide by zero.
+_LEAST_LEVEL = 2.0**-24
+
 
 class F8Net(nn.Module):
     """A network in fixed-point training: the scale of each layer is folded into its neighbours.
@@ -82,7 +85,9 @@ class F8Net(nn.Module):
             return fixed.unbind()
         exponent = exponent + torch.stack([one.octave for one in quantizers])
         streams = torch.tensor(self.streams, device=exponent.device)
-        level = self.alpha.abs()[streams.clamp_min(0)] / exponent.new_tensor(self._largest)
+        level = self.alpha.abs().clamp_min(_LEAST_LEVEL)[
+            streams.clamp_min(0)
+        ] / exponent.new_tensor(self._largest)
         # Times an exact power of two: the ratios within a stream are exact powers of two.
         learned = level * torch.exp2(exponent)
         return torch.where(streams < 0, fixed, learned).unbind()

@@ -222,12 +222,12 @@ def grid_fl(
     first = _finest_without_clipping(rows, wl, signed)
     if legal:
         lo, hi = legal_fl(wl, signed)
-        candidates = torch.arange(lo, hi + 1, device=x.device, dtype=x.dtype)[:, None].expand(
+        candidates = torch.arange(lo, hi + 1, device=x.device, dtype=rows.dtype)[:, None].expand(
             -1, len(rows)
         )
     else:
         # Grids are nested: one coarser than the finest that does not clip is never better.
-        candidates = first + torch.arange(wl + 1, device=x.device, dtype=x.dtype)[:, None]
+        candidates = first + torch.arange(wl + 1, device=x.device, dtype=rows.dtype)[:, None]
     errors = torch.stack([_squared_error(rows, fl, wl, signed) for fl in candidates])  # (F, rows)
     best = candidates.gather(0, errors.argmin(0, keepdim=True))[0]
     return best if channel_axis is not None else best.reshape(())
@@ -289,8 +289,14 @@ def spread_sample(rows: Tensor, sample: int = GRID_SAMPLE) -> Tensor:
     return rows[:, :: (rows.shape[1] // sample) | 1]
 
 
+def in_single(x: Tensor) -> Tensor:
+    """Return half-precision data (any shape) as float32: sums of squares overflow in it."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 def _rows(x: Tensor, channel_axis: int | None) -> Tensor:
-    """(1, elements), or (channels, elements of a channel)."""
+    """(1, elements), or (channels, elements of a channel), in float32 at least."""
+    x = in_single(x)
     if channel_axis is not None:
         return x.movedim(channel_axis, 0).flatten(1)
     if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):

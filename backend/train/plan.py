@@ -24,7 +24,7 @@ class TrainPlan:
     batch: int = 128
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.05
-    """Peak learning rate."""
+    """Peak learning rate; with 0 only running statistics move."""
     momentum: float = 0.9
     """Of SGD."""
     nesterov: bool = True
@@ -51,8 +51,8 @@ class TrainPlan:
 
     def __post_init__(self) -> None:
         """Check the bounds."""
-        bad = [name for name in ("epochs", "batch", "lr") if getattr(self, name) <= 0]
-        bad += [name for name in ("weight_decay", "warmup") if getattr(self, name) < 0]
+        bad = [name for name in ("epochs", "batch") if getattr(self, name) <= 0]
+        bad += [name for name in ("lr", "weight_decay", "warmup") if getattr(self, name) < 0]
         bad += ["momentum"] * (not 0 <= self.momentum < 1)
         bad += ["label_smoothing"] * (not 0 <= self.label_smoothing < 1)
         bad += ["ema"] * (self.ema is not None and not 0 < self.ema < 1)

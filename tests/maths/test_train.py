@@ -439,7 +439,7 @@ def test_out_of_memory_is_left_to_the_engine():
 
 @pytest.mark.parametrize(
     "bad",
-    [{"epochs": 0}, {"batch": 0}, {"lr": 0}, {"momentum": 1}, {"weight_decay": -1}, {"ema": 1.0},
+    [{"epochs": 0}, {"batch": 0}, {"lr": -1.0}, {"momentum": 1}, {"weight_decay": -1}, {"ema": 1.0},
      {"clip": 0}, {"schedule": "cyclic"}, {"optimizer": "lion"}, {"label_smoothing": 1}],
 )  # fmt: skip
 def test_plans_out_of_bounds_get_a_sentence(bad):
