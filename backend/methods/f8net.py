@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
@@ -16,11 +17,14 @@ from backend.data.batches import spread_batches, spread_pictures
 from backend.data.manifest import ImageSet
 from backend.data.preprocess import ImageInput
 from backend.data.vision import open_split
+from backend.quant.f8_layers import Mode
 from backend.quant.f8_options import PRESETS
 from backend.quant.f8_training import bn_calibration, calibrate, weight_decay_groups
 from backend.quant.f8net import F8Net
 from backend.train import Epoch, Hooks, Moment, TrainPlan, fit
 from backend.values import Classifier, Data
+
+_STAGES: dict[Mode, str] = {"floating": "clip only", "quantize": "fixed point"}
 
 
 def _origin(where: str) -> dict[str, str]:
@@ -68,7 +72,7 @@ class F8NetParams(Params):
         gt=0,
         le=64,
         json_schema_extra=_origin("code"),
-        description="First clip level of activations.",
+        description="First clip level of activations; calibration sets its own.",
     )
     calibration: int = Field(
         default=4,
@@ -76,6 +80,20 @@ class F8NetParams(Params):
         le=1000,
         json_schema_extra={"unit": "batches", "origin": "choice"},
         description="Batches that set clip levels and formats first; 0: start as the paper.",
+    )
+    octaves: bool = Field(
+        default=True,
+        json_schema_extra=_origin("choice"),
+        description="In calibration, let a layer clip at a power-of-two multiple of the level that "
+        "it shares; the paper does not.",
+    )
+    clip_only_epochs: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        json_schema_extra=_origin("code"),
+        description="Epochs before, with clip levels and without rounding: the published first "
+        "stage.",
     )
     epochs: int = Field(
         default=5,
@@ -87,10 +105,16 @@ class F8NetParams(Params):
     batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
     lr: float = Field(
         default=0.02,
-        gt=0,
+        ge=0,
         le=10,
-        description="Peak learning rate.",
+        description="Peak learning rate; 0 moves batch norm statistics and formats only.",
         json_schema_extra={"scale": "log", "origin": "choice"},
+    )
+    warmup: float = Field(
+        default=0.0,
+        ge=0,
+        json_schema_extra={"unit": "epochs", "origin": "choice"},
+        description="Epochs of linear rise before the schedule.",
     )
     weight_decay: float = Field(
         default=4e-5,
@@ -103,6 +127,19 @@ class F8NetParams(Params):
         default="all", json_schema_extra=_origin("code"), description="What decays."
     )
     quant_bias: bool = Field(default=True, description="Biases as 32-bit fixed point.")
+    fl_range: Literal["auto", "legal", "any"] = Field(
+        default="auto",
+        json_schema_extra=_origin("choice"),
+        description="Fraction lengths allowed: legal as published (0 to the word length), or any "
+        "power of two where they are found by trying. Auto: legal for 8 bits, any otherwise.",
+    )
+    bn_calibration: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        json_schema_extra={"unit": "batches", "origin": "code"},
+        description="Batches that measure batch norm statistics again after training.",
+    )
     train_fl: Literal["batch", "running"] = Field(
         default="batch",
         json_schema_extra=_origin("code"),
@@ -140,7 +177,8 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
     """Train a network that needs only fixed-point multiplication of 8 bits, or of another width.
 
     Each layer gets its fraction length from the deviation of its tensor; clip levels are learned;
-    batch norm is folded into the weights before they are quantized.
+    batch norm is folded into the weights before they are quantized. For the published brief tuning
+    of a trained network choose fine_tune, weight decay 1e-4 and no_depthwise_no_bn.
 
     Source: Jin et al., F8Net, ICLR 2022, sec. 3
     """
@@ -155,14 +193,22 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
     network.to(ctx.device)
     if p.calibration:
         batches = list(spread_batches(train, model.image, p.batch, p.calibration, ctx.device))
-        calibrate(network, batches)
+        calibrate(network, batches, octaves=p.octaves)
     _show(ctx, network, sample, step=0)
-    if p.epochs:
-        _train(ctx, p, quantized, network, train, val, sample)
-    elif p.calibration:
-        bn_calibration(network, batches)
+    wanted: list[tuple[Mode, int]] = [("floating", p.clip_only_epochs), ("quantize", p.epochs)]
+    stages = [(mode, epochs) for mode, epochs in wanted if epochs]
+    for i, (mode, epochs) in enumerate(stages):
+        # Before each stage, also when it was done by an earlier attempt: the mode is not saved.
+        network.mode = mode
+        with ctx.stage(_STAGES[mode], i, 2) if len(stages) > 1 else nullcontext():
+            _train(ctx, p, epochs, quantized, network, train, val, sample)
+    network.mode = "quantize"
+    again = p.bn_calibration or (p.calibration if not p.epochs else 0)
+    if again:
+        bn_calibration(network, spread_batches(train, model.image, p.batch, again, ctx.device))
     network.eval().cpu()
-    quantized.facts["epochs"] = model.facts.get("epochs", 0) + p.epochs
+    epochs = model.facts.get("epochs", 0) + p.clip_only_epochs + p.epochs
+    quantized.facts["epochs"] = epochs
     return quantized
 
 
@@ -208,6 +254,7 @@ def po2(ctx: Context, p: Po2Params, model: Classifier, data: Data) -> Classifier
 def _train(
     ctx: Context,
     p: F8NetParams,
+    epochs: int,
     model: Classifier,
     network: F8Net,
     train: ImageSet,
@@ -215,13 +262,13 @@ def _train(
     sample: Tensor,
 ) -> None:
     plan = TrainPlan(
-        epochs=p.epochs,
+        epochs=epochs,
         batch=p.batch,
         lr=p.lr,
         weight_decay=p.weight_decay,
         augment=Augment(shift=p.shift, flip=p.flip),
         keep=p.keep,
-        warmup=0.0,
+        warmup=min(p.warmup, epochs / 2),
         schedule="constant" if p.mode == "fine_tune" else "cosine",
     )
 
@@ -247,6 +294,7 @@ def _plan(p: F8NetParams, image: ImageInput) -> dict[str, Any]:
         "bn_gradient": p.bn_gradient,
         "no_clipping": p.mode == "fine_tune",
         "quant_bias": p.quant_bias,
+        "fl_range": p.fl_range,
         "rescale": p.rescale,
         "train_fl": p.train_fl,
         "fl_units": p.fl_units,

@@ -13,7 +13,6 @@ from backend.quant.f8_layers import InputQuantizer
 from backend.quant.f8net import F8Net
 from backend.quant.fixed_point import (
     QuantError,
-    code_range,
     fixed_quantize,
     in_single,
     legal_fl,
@@ -96,7 +95,7 @@ def calibrate(network: F8Net, batches: Iterable[Tensor], *, octaves: bool = True
     fraction length. Deterministic.
     """
     mode, was_training = network.mode, network.training
-    tables = {name: _Errors(network.quantizer(name)) for name in network.readers}
+    tables = _tables(network)
     network.mode = "off"
     network.eval()
     if not octaves:
@@ -121,14 +120,31 @@ def calibrate(network: F8Net, batches: Iterable[Tensor], *, octaves: bool = True
         table.set_fraction_length(network.quantizer(name), network.alpha is None)
 
 
-class _Errors:
-    """Squared error of one reader for each candidate clip level, in the float network's units."""
+def _tables(network: F8Net) -> dict[str, _Errors]:
+    """Make a table for each reader; the caps of a stream's ReLU6 are among its candidates."""
+    anchors: dict[int, float] = {}
+    for name, stream in zip(network.readers, network.streams, strict=True):
+        cap = network.quantizer(name).spec.cap
+        if cap is not None:
+            anchors[stream] = min(cap, anchors.get(stream, cap))
+    parts = zip(network.readers, network.streams, network.largest, strict=True)
+    return {
+        name: _Errors(network.quantizer(name), largest, anchors.get(stream, 1.0))
+        for name, stream, largest in parts
+    }
 
-    def __init__(self, quantizer: InputQuantizer) -> None:
+
+class _Errors:
+    """Squared error of one reader for each candidate clip level, in the float network's units.
+
+    A candidate is ``anchor`` times a power of 2^(1/4); ``largest`` is the code that stands for it.
+    """
+
+    def __init__(self, quantizer: InputQuantizer, largest: float, anchor: float) -> None:
         self.quantizer = quantizer
-        self.levels = [2.0 ** (o + q / _STEPS) for o in _OCTAVES for q in range(_STEPS)]
+        self.levels = [anchor * 2.0 ** (o + q / _STEPS) for o in _OCTAVES for q in range(_STEPS)]
         spec = quantizer.spec
-        self.hi = code_range(spec.wl, spec.signed)[1]
+        self.largest = largest
         lo, top = legal_fl(spec.wl, spec.signed)
         self.fls = list(range(-16, 25) if quantizer.options.inputs_any else range(lo, top + 1))
         self.by_level: Tensor | float = 0.0
@@ -148,7 +164,9 @@ class _Errors:
             u = fixed_quantize(rows / step, 0, spec.wl, spec.signed).mul_(step)
             return u.sub_(target).square_().sum() / energy
 
-        self.by_level = self.by_level + torch.stack([error(one / self.hi) for one in self.levels])
+        self.by_level = self.by_level + torch.stack(
+            [error(one / self.largest) for one in self.levels]
+        )
         self.by_fl = self.by_fl + torch.stack([error(2.0**-fl) for fl in self.fls])
         self.votes.append(float(self.quantizer.choose(z, eta)))
 

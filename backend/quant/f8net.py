@@ -57,7 +57,7 @@ class F8Net(nn.Module):
         self.readers = tuple(one.name for one in wiring.readers)
         self.streams = tuple(one.stream for one in wiring.readers)
         self._fixed = [one.fixed_eta for one in wiring.readers]
-        self._largest = [_largest_code(one) for one in wiring.readers]
+        self.largest = [_largest_code(one) for one in wiring.readers]
 
     @property
     def mode(self) -> Mode:
@@ -87,7 +87,7 @@ class F8Net(nn.Module):
         streams = torch.tensor(self.streams, device=exponent.device)
         level = self.alpha.abs().clamp_min(_LEAST_LEVEL)[
             streams.clamp_min(0)
-        ] / exponent.new_tensor(self._largest)
+        ] / exponent.new_tensor(self.largest)
         # Times an exact power of two: the ratios within a stream are exact powers of two.
         learned = level * torch.exp2(exponent)
         return torch.where(streams < 0, fixed, learned).unbind()
