@@ -62,10 +62,11 @@ class Run:
         runs = (workspace or Workspace.current()).runs
         stem = f"{datetime.now():%Y-%m-%d_%H-%M}_{slug(graph.name)}"
         number = 1
+        runs.mkdir(parents=True, exist_ok=True)
         while True:
             path = runs / (stem if number == 1 else f"{stem}-{number}")
             try:
-                path.mkdir(parents=True)
+                path.mkdir()
                 break
             except FileExistsError:
                 number += 1
@@ -255,7 +256,7 @@ class Run:
             return False
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.1, poll_interval=0.01)  # longer than another reader's probe
         except Timeout:
             return True
         except OSError:

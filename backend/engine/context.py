@@ -125,7 +125,7 @@ class RunContext(Context):
             event = ev.Metric(
                 node=self.node, step=step, values=plain, stage=self._stage_name(), seq=seq
             )
-            self._recorder.write_limited(event, key=("metric", *sorted(plain)))
+            self._recorder.write_limited(event, key=("metric", event.stage, *sorted(plain)))
 
     def view(self, payload: AnyPayload, name: str = "", step: int | None = None) -> None:
         """Show a picture of data; above 16 kB it goes to a file."""

@@ -243,13 +243,11 @@ class _Execution:
         try:
             return self.store.load(key, output)
         except Exception as error:
-            # Sizes were right, so bits were flipped or files outside changed. Keeping it would
-            # make every later run fail in the same way.
-            self.store.discard(key)
+            # It is kept: perhaps only a package, or the permission to run a file, is missing.
             reason = sentence(error).split(". ")[0].rstrip(".")  # its remedy is for other places
             raise FretsawError(
-                f'The stored result of "{node}" cannot be used any more ({reason}).',
-                f"Run again to compute it anew, or in any case with --force {node}.",
+                f'The stored result of "{node}" cannot be used ({reason}).',
+                f"If that cannot be mended, compute it anew with --force {node}.",
             ) from error
 
     def _replay(self, name: str, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,8 @@ from backend.engine.execute import execute
 from backend.engine.plan import checked
 from backend.engine.settings import check_settings, default_threads
 
+# Not those inside brackets, as in zoo:resnet(depth=20, width=16).
+_OUTER_COMMA = re.compile(r",(?![^(\[{]*[)\]}])")
 OnEvent = Callable[[ev.Event], None]
 
 
@@ -189,10 +192,10 @@ def _cancelled_in_queue(run: Run) -> None:
 
 
 def _values(text: str) -> list[Any]:
-    whole = _value(text)
-    if "," not in text or not isinstance(whole, str):
-        return [whole]
-    return [_value(part.strip()) for part in text.split(",")]
+    try:
+        return [json.loads(text)]  # also a text with commas, in quotes
+    except ValueError:
+        return [_value(part.strip()) for part in _OUTER_COMMA.split(text)]
 
 
 def _value(text: str) -> Any:

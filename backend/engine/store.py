@@ -58,10 +58,6 @@ class Store:
             raise ValueError("the record of a stored result is damaged")
         return data
 
-    def discard(self, fingerprint: str) -> None:
-        """Remove a result that cannot be used; it will be computed anew."""
-        shutil.rmtree(self.path(fingerprint), ignore_errors=True)
-
     def write(
         self,
         fingerprint: str,

@@ -256,6 +256,8 @@ def test_a_sweep_makes_the_product_of_the_values() -> None:
     assert len(named) == 4
     assert named[0] == {"grow.steps": 2, "start.x": 1.5, "grow.mode": "plus"}
     assert launch.assignments(graph, ["grow.steps=[1,2]"])[0][2] == [[1, 2]]
+    quoted = launch.assignments(graph, ['start.x="a, b"', "start.x=zoo:net(a=1, b=2),zoo:net(a=2)"])
+    assert [values for _, _, values in quoted] == [["a, b"], ["zoo:net(a=1, b=2)", "zoo:net(a=2)"]]
     with pytest.raises(DocumentError, match=r"node\.param=value"):
         launch.assignments(graph, ["grow=3"])
     with pytest.raises(DocumentError, match='Did you mean "grow"'):
