@@ -204,6 +204,9 @@ def _define(
             params_name, params = name, hint
         else:
             inputs.append(_input_port(name, hint, parameter, where))
+    taken = sorted({"type", "name", "params", "at", "version"} & set(params.model_fields))
+    if taken:  # Graph.add takes parameters as keywords beside these
+        raise NodeDefinitionError(f'{where}: a parameter cannot be called "{taken[0]}".')
     if not context_name:
         raise NodeDefinitionError(f'{where}: node "{header.id}" needs an argument "ctx: Context".')
     text, source = _split_source(doc)

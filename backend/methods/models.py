@@ -100,7 +100,7 @@ def vgg(ctx: Context, p: VggParams, data: Data | None = None) -> Classifier:
 class MobilenetParams(Params):
     """Which MobileNet."""
 
-    version: Literal[1, 2] = Field(
+    generation: Literal[1, 2] = Field(
         default=2, description="1: depthwise blocks; 2: inverted residuals."
     )
     width: float = Field(default=1.0, gt=0, le=4, description="Factor on all channel counts.")
@@ -120,8 +120,8 @@ def mobilenet(ctx: Context, p: MobilenetParams, data: Data | None = None) -> Cla
     Source: Howard et al., MobileNets, 2017; Sandler et al., MobileNetV2, CVPR 2018
     """
     chosen = {"width": p.width, "stem": p.stem}
-    label = f"MobileNetV{p.version} x{p.width:g}"
-    return _from_zoo(ctx, f"mobilenet_v{p.version}", chosen, p, data, label)
+    label = f"MobileNetV{p.generation} x{p.width:g}"
+    return _from_zoo(ctx, f"mobilenet_v{p.generation}", chosen, p, data, label)
 
 
 class PretrainedParams(Params):

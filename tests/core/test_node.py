@@ -23,6 +23,10 @@ class Settings(Params):
     bits: int = Field(default=8, ge=2, le=16, description="Word length.")
 
 
+class Colliding(Params):
+    version: int = 1
+
+
 class Two(NamedTuple):
     first: Artifact
     second: Artifact
@@ -118,6 +122,12 @@ def test_definitions_that_lack_something_name_the_line() -> None:
         def bad(ctx: Context, x: NotThere) -> None:  # noqa: F821
             """Bad."""
 
+    def taken_name():
+        @node("test.bad")
+        def bad(ctx: Context, p: Colliding) -> None:
+            """Bad."""
+
+    _refused(taken_name, 'cannot be called "version"')
     _refused(no_doc, "no docstring")
     _refused(no_context, "ctx: Context")
     _refused(no_return, "no return annotation")
