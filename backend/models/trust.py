@@ -8,10 +8,9 @@ about again.
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
+from backend.data.manifest import workspace
 from backend.models.errors import RecipeError
 from backend.models.tensors import read_bytes, write_together
 
@@ -32,16 +31,6 @@ class UntrustedPython(RecipeError):  # noqa: N818  (a refusal that asks, not a f
         self.file = file
 
 
-def home() -> Path:
-    """Return the workspace folder: ``FRETSAW_HOME``, else ``Fretsaw`` in the documents folder."""
-    chosen = os.environ.get("FRETSAW_HOME")
-    if chosen:
-        return Path(chosen).expanduser()
-    from platformdirs import user_documents_path
-
-    return user_documents_path() / "Fretsaw"
-
-
 def is_trusted(sha256: str) -> bool:
     """Tell whether the user has allowed the file with this SHA-256 (64 hexadecimal digits)."""
     return sha256.lower() in _read()
@@ -57,11 +46,11 @@ def trust(sha256: str) -> None:
     if not _SHA256.fullmatch(sha256):
         raise RecipeError(f"{sha256!r} is no SHA-256: it has 64 hexadecimal digits.")
     listed = sorted({*_read(), sha256})
-    write_together(home(), {_LIST: (json.dumps(listed, indent=2) + "\n").encode()})
+    write_together(workspace(), {_LIST: (json.dumps(listed, indent=2) + "\n").encode()})
 
 
 def _read() -> list[str]:
-    path = home() / _LIST
+    path = workspace() / _LIST
     if not path.exists():
         return []
     try:
