@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+# Here and not where it is used: a process that is out of memory may not get it mapped any more.
+import psutil
+
 from backend.core.errors import sentence
 
 _CPU = re.compile(
@@ -12,6 +15,7 @@ _CPU = re.compile(
 )
 # "Tried to allocate 2.00 GiB" of CUDA, "Unable to allocate 8.00 GiB" of numpy
 _ALLOCATE = re.compile(r"(?:Tried|Unable) to allocate ([\d.]+) ([KMGT])iB", re.IGNORECASE)
+_UNMAPPED = re.compile(r"failed to map segment|[Cc]annot allocate memory")
 _DEVICE_FREE = re.compile(r"of which ([\d.]+) ([KMGT])iB is free", re.IGNORECASE)
 
 
@@ -27,12 +31,12 @@ def _is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError")
         or (isinstance(error, RuntimeError) and _CPU.search(str(error)) is not None)
+        # What a library says that is first needed when there is no memory left for it.
+        or (isinstance(error, ImportError) and _UNMAPPED.search(str(error)) is not None)
     )
 
 
 def _out_of_memory(error: BaseException, params: Any) -> str:
-    import psutil
-
     on_device = _DEVICE_FREE.search(str(error))
     free = _bytes(on_device) if on_device else psutil.virtual_memory().available
     needed = _needed(str(error))

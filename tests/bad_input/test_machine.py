@@ -296,3 +296,9 @@ def test_memory_that_a_device_does_not_have() -> None:
     text = describe(error, Params())
     assert "2.0 GiB more were needed" in text
     assert "1.2 GiB are free" in text
+
+
+def test_a_library_that_memory_no_longer_suffices_for() -> None:
+    error = ImportError("/lib/x.so: failed to map segment from shared object")
+    assert describe(error, Params()).startswith("Out of memory: ")
+    assert not describe(ImportError("no such symbol")).startswith("Out of memory")
