@@ -4,6 +4,7 @@
     python3 start.py demo             the first pipeline on real data, ending in a report
     python3 start.py test [ARGS]      every check, then pytest with ARGS
     python3 start.py doctor           what is there, what is missing, what to do about it
+    python3 start.py studio [FILE]    the studio on a graph, a model or a run
     python3 start.py COMMAND [ARGS]   any other command of `python -m backend`
 
 --cpu: CPU-only PyTorch on Linux, several GB smaller, for machines without an NVIDIA device.
@@ -13,6 +14,7 @@ On Windows write `py` for `python3`. To set everything up anew, delete the folde
 from __future__ import annotations
 
 import ast
+import ctypes
 import hashlib
 import importlib.util
 import itertools
@@ -36,6 +38,23 @@ PYTHON = str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 LOCK, BUSY, STAMP = (VENV / f"start.{name}" for name in ("lock", "busy", "stamp"))
 VERSION = "{}.{}".format(*sys.version_info)
 CPU_TORCH = ["torch", "--no-deps", "--index-url=https://download.pytorch.org/whl/cpu"]
+# What Qt loads on Linux, and the Debian packages that bring it; the second lot for a window.
+QT = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+}
+QT_WINDOW = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
 REASONS = {
     r"No space left|os error (28|112)\b|Errno 28\b|not enough space": "The disk is full: make room "
     "(.venv needs 2 GB, with CUDA 7 GB) and start again.",
@@ -100,6 +119,17 @@ def install_debian(why: str, *packages: str) -> str:
         if done.returncode:
             return f"{done.stdout}{why}, and `apt-get {' '.join(step)}` failed."
     return ""
+
+
+def install_qt(libraries: dict[str, str]) -> str:
+    """Install the system libraries that Qt lacks; return "" or the sentence that says how to."""
+    lacking = []
+    for library, package in libraries.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            lacking.append(package)
+    return install_debian("Qt lacks system libraries", *lacking) if lacking else ""
 
 
 def lock(file: int) -> None:
@@ -174,9 +204,7 @@ def set_up(extras: str, cpu: bool) -> None:
 
 def without_command() -> list[str]:
     """Return the module and arguments that a start without a command runs."""
-    if not (ROOT / "studio" / "__main__.py").exists():
-        print("The studio's window is not part of this version: running the demo.")
-    elif sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         print("The studio needs a display and finds none: running the demo.")
     else:
         return ["studio"]
@@ -200,7 +228,12 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         raise SystemExit("The set-up was cut off; the next start repairs it.") from None
     # -P: a folder named `backend` where the user happens to be is not ours.
-    command = [PYTHON, "-P", "-m", *(["backend", *words] if words else without_command())]
+    module = words if words[:1] == ["studio"] else ["backend", *words]
+    command = [PYTHON, "-P", "-m", *(module if words else without_command())]
+    if sys.platform == "linux" and (extras == "test" or "studio" in command):
+        problem = install_qt(QT if extras == "test" else QT | QT_WINDOW)
+        if problem:
+            raise SystemExit(problem)
     if extras == "test":
         os.chdir(ROOT)
         command = [PYTHON, "-m", "tests", *words[1:]]

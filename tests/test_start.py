@@ -242,7 +242,8 @@ def test_help_sets_nothing_up(folder: Path, capsys: pytest.CaptureFixture[str]) 
         (["--cpu", "doctor"], ["-P", "-m", "backend", "doctor"], True),
         (["ls", "--cpu"], ["-P", "-m", "backend", "ls"], True),
         (["test", "-k", "a b"], ["-m", "tests", "-k", "a b"], False),
-        ([], ["-P", "-m", "backend", "demo"], False),
+        ([], ["-P", "-m", "studio"], False),
+        (["studio", "a.json"], ["-P", "-m", "studio", "a.json"], False),
     ],
 )
 def test_commands(
@@ -268,14 +269,32 @@ def test_studio_needs_a_display(
     monkeypatch.setattr(start.sys, "platform", "linux")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":0")
-    assert start.without_command() == ["backend", "demo"]
-    assert "not part of this version" in capsys.readouterr().out
-    (folder / "studio").mkdir()
-    (folder / "studio" / "__main__.py").touch()
     assert start.without_command() == ["studio"]
     monkeypatch.delenv("DISPLAY")
     assert start.without_command() == ["backend", "demo"]
     assert "needs a display" in capsys.readouterr().out
+
+
+def test_what_qt_lacks_is_named_by_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(start, "install_debian", lambda *told: asked.extend(told) or "told")
+    found = {"libc.so.6": "libc6"} if sys.platform == "linux" else {}
+    assert start.install_qt(found) == ""
+    assert start.install_qt({**found, "libnowhere.so.9": "libnowhere9"}) == "told"
+    assert asked == ["Qt lacks system libraries", "libnowhere9"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there Qt needs system libraries")
+def test_studio_does_not_start_without_what_qt_needs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(start, "is_set_up", lambda extras: True)
+    monkeypatch.setattr(start, "install_qt", lambda libraries: f"{len(libraries)} are missing")
+    with pytest.raises(SystemExit, match=f"{len(start.QT | start.QT_WINDOW)} are missing"):
+        start.main([])
+    with pytest.raises(SystemExit, match=f"{len(start.QT)} are missing"):
+        start.main(["test"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX output of a child through a lock")

@@ -108,8 +108,12 @@ def report(arguments: argparse.Namespace) -> int:
 
 def inspect(arguments: argparse.Namespace) -> int:
     """Look into a model file."""
-    from backend.export.inspect import inspect_file
+    from backend.export.inspect import inspect_file, inspect_in_parts
 
+    if arguments.lines:
+        for part in inspect_in_parts(arguments.file):
+            print(json.dumps(part), flush=True)
+        return 0
     facts = inspect_file(arguments.file)
     if arguments.json:
         print(json.dumps(facts))

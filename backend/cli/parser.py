@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from argparse import SUPPRESS
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -57,7 +58,12 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", help="random seed; several with commas make one run each")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or mps")
     parser.add_argument("--threads", type=int, help="default: all cores but one")
-    parser.add_argument("--target", metavar="NODE", help="compute only what this node needs")
+    parser.add_argument(
+        "--target",
+        action="append",
+        metavar="NODE",
+        help="compute only what this node needs; may be given several times",
+    )
     parser.add_argument(
         "--force",
         action="append",
@@ -75,9 +81,10 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 def _running(commands: Any) -> None:
     run = _command(commands, "run", "backend.cli.running:run", "Run a graph, or a prepared run.")
-    run.add_argument("graph", help="a pipeline file (.json), or a run directory")
+    run.add_argument("graph", nargs="+", help="a pipeline file (.json), or run directories")
     run.add_argument("--dry-run", action="store_true", help="check, and say what would be done")
     _run_options(run)
+    run.add_argument("--keep-stop", action="store_true", help=SUPPRESS)  # see Launcher
     resume = _command(commands, "resume", "backend.cli.running:resume", "Go on with a run.")
     resume.add_argument("run", nargs="?", default="last", help="name, part of it, or: last")
     resume.add_argument("--quiet", action="store_true", help="print only the result")
@@ -113,6 +120,11 @@ def _looking(commands: Any) -> None:
         commands, "inspect", "backend.cli.looking:inspect", "Look into a model file."
     )
     inspect.add_argument("file", type=Path, help=".onnx, .safetensors, .pt or .pth")
+    inspect.add_argument(
+        "--lines",
+        action="store_true",
+        help="print a line of JSON with what is in it at once, then one with figures a tensor",
+    )
 
 
 def _upkeep(commands: Any) -> None:

@@ -9,32 +9,40 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backend.cli.progress import Printer, make_printer
+from backend.cli.process import sign
+from backend.cli.progress import make_printer
 from backend.core import catalog as catalogs
 from backend.core import events as ev
-from backend.core.errors import DocumentError, nearest, sentence
+from backend.core.errors import BusyError, DocumentError, Stopped, nearest, sentence
+from backend.core.files import write_atomic
 from backend.core.graph import Graph
+from backend.core.queue import Queue
 from backend.core.run import Run
 from backend.core.workspace import Workspace
 from backend.engine import launch
 from backend.engine.execute import execute
-from backend.engine.plan import checked
+from backend.engine.plan import Target, checked
 
 EXIT = {"finished": 0, "failed": 3, "cancelled": 5}
 DEMO = "quantize_classifier.json"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a graph file (once, or once for each variant), or a prepared run directory."""
-    path = Path(arguments.graph)
-    if path.is_dir():
-        return _compute([Run.open(path)], arguments)
-    graph = _preset(Graph.load(path), arguments.preset)
+    """Run a graph file (once, or once for each variant), or prepared run directories."""
+    paths = [Path(text) for text in arguments.graph]
+    if all(path.is_dir() for path in paths):
+        return _compute([Run.open(path) for path in paths], arguments)
+    if len(paths) > 1:
+        raise DocumentError(
+            "Several things to run at once must all be run directories.",
+            "Give one pipeline file, or directories only.",
+        )
+    graph = _preset(Graph.load(paths[0]), arguments.preset)
     if arguments.dry_run:
         return _dry_run(graph, arguments)
     return _compute(_created(graph, arguments), arguments)
@@ -68,7 +76,7 @@ def stop(arguments: argparse.Namespace) -> int:
     if found.state() not in ("running", "cancelling", "queued"):
         print(f"{found.name} is not running; it is {found.state()}.")
         return 0
-    found.request_stop()
+    Queue(Workspace.current()).cancel(found)
     print(f"Asked {found.name} to stop. Go on later with: python -m backend resume {found.name}")
     return 0
 
@@ -116,7 +124,7 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
         for seed in _seeds(arguments.seed, graph.seed)
     ]
     common: dict[str, Any] = {
-        "target": arguments.target,
+        "target": _target(arguments),
         "force": arguments.force or None,
         "every": arguments.every,
         "sweep": f"{graph.name} {datetime.now():%Y-%m-%d %H:%M:%S}" if len(variants) > 1 else None,
@@ -138,6 +146,12 @@ def _created(graph: Graph, arguments: argparse.Namespace) -> list[Run]:
     ]
 
 
+def _target(arguments: argparse.Namespace) -> Target:
+    """One name as such, so that run.json reads as it was asked."""
+    named: list[str] = arguments.target or []
+    return named if len(named) > 1 else named[0] if named else None
+
+
 def _seeds(text: str | None, default: int) -> list[int]:
     if text is None:
         return [default]
@@ -150,14 +164,41 @@ def _seeds(text: str | None, default: int) -> list[int]:
 
 
 def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
+    """Compute each of ``runs`` when its turn comes; the code of the first that did not finish."""
     code = 0
     for found in runs:
-        with make_printer(found, as_json=arguments.json, quiet=arguments.quiet) as printer:
-            status = _one(found, printer, now=getattr(arguments, "now", False))
-            code = code or _exit_code(found, status)
-        if status == "cancelled":
-            break
+        found.refuse_if_alive()
+        # Before queueing: a stop that arrives while this run waits its turn must count.
+        if not getattr(arguments, "keep_stop", False):
+            found.clear_stop()
+        sign(found)
+    pending = list(runs)
+    with _signals(runs):
+        while pending:
+            try:
+                with _turn(pending, arguments) as found:
+                    pending.remove(found)
+                    code = _one(found, arguments) or code
+            except Stopped:
+                code = code or EXIT["cancelled"]
+                print("Cancelled.", file=sys.stderr)
+                break
     return code
+
+
+@contextmanager
+def _turn(pending: list[Run], arguments: argparse.Namespace) -> Iterator[Run]:
+    """Wait for the turn of one of ``pending`` and give it."""
+
+    def say() -> None:
+        with make_printer(pending[0], as_json=arguments.json, quiet=arguments.quiet) as printer:
+            printer.waiting()
+
+    if getattr(arguments, "now", False):
+        yield pending[0]
+        return
+    with Queue(Workspace.current()).turn(pending, say) as found:
+        yield found
 
 
 def _exit_code(found: Run, status: str) -> int:
@@ -167,23 +208,31 @@ def _exit_code(found: Run, status: str) -> int:
     return failures[-1] if failures else EXIT[status]
 
 
-def _one(found: Run, printer: Printer, *, now: bool = False) -> str:
-    workspace = Workspace.current()
+def _one(found: Run, arguments: argparse.Namespace) -> int:
     settings = found.settings
-    found.refuse_if_alive()
-    # Before queueing: a stop that arrives while this run waits its turn must count.
-    found.clear_stop()
-    turn = nullcontext() if now else launch.queue(workspace, found, printer.waiting)
-    with _signals(found), turn:
-        status = execute(
-            found,
-            target=settings.get("target"),
-            force=settings.get("force", ()),
-            on_event=printer.show,
-            workspace=workspace,
-        )
-    printer.done(status, _report(found))
-    return status
+    with make_printer(found, as_json=arguments.json, quiet=arguments.quiet) as printer:
+        try:
+            status = execute(
+                found,
+                target=settings.get("target"),
+                force=settings.get("force") or (),
+                on_event=printer.show,
+                workspace=Workspace.current(),
+            )
+        except BusyError:
+            raise
+        except Exception as error:
+            _note_failure(found, error)
+            raise
+        printer.done(status, _report(found))
+    return _exit_code(found, status)
+
+
+def _note_failure(found: Run, error: Exception) -> None:
+    """Let a run that could not even begin say so: whoever started it may not see our output."""
+    result = {"seconds": 0.0, **found.result, "status": "failed", "error": sentence(error)}
+    with suppress(OSError):
+        write_atomic(found.path / "result.json", json.dumps(result, indent=1))
 
 
 def _report(found: Run) -> Path | None:
@@ -198,27 +247,31 @@ def _report(found: Run) -> Path | None:
 
 
 def _dry_run(graph: Graph, arguments: argparse.Namespace) -> int:
-    problems = []
-    count = 0
-    for variant, _ in launch.variants(graph, launch.assignments(graph, arguments.set)):
-        problems += checked(variant, catalogs.current(), arguments.target)[1]
-        count += 1
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    if not problems:
-        order = graph.order(arguments.target)
-        print(f"{count * len(_seeds(arguments.seed, 0))} run(s) of: {' -> '.join(order)}")
-    return 2 if problems else 0
+    from backend.cli import dry_run
+
+    workspace = Workspace.current()
+    catalog = catalogs.current(workspace)
+    named = launch.variants(graph, launch.assignments(graph, arguments.set))
+    variants = [variant for variant, _ in named]
+    seeds = _seeds(arguments.seed, graph.seed)
+    if arguments.json:
+        variants[0].seed = seeds[0]
+        return dry_run.show_json(variants[0], catalog, workspace, arguments.device)
+    return dry_run.show(variants, catalog, _target(arguments), len(seeds))
 
 
 @contextmanager
-def _signals(found: Run) -> Iterator[None]:
+def _signals(runs: list[Run]) -> Iterator[None]:
     """Turn Ctrl-C and a termination request into a stop with checkpoint; a second one is hard."""
+    is_asked = False
 
     def ask(number: int, frame: Any) -> None:
-        if found.stop_requested():
+        nonlocal is_asked
+        if is_asked or all(run.stop_requested() for run in runs):
             raise KeyboardInterrupt
-        found.request_stop()
+        is_asked = True
+        for run in runs:
+            run.request_stop()
         os.write(2, b"Stopping after this step; once more to stop at once.\n")
 
     if threading.current_thread() is not threading.main_thread():

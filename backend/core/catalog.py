@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def current(workspace: Workspace | None = None) -> Catalog:
     path = workspace.cache / "catalog.json"
     modules = _node_modules()
     key = _key(modules)
-    cached = _cached(path)
+    cached = kept(workspace)
     # What was broken may be mended by installing something, which the key does not show.
     if cached is not None and cached.key == key and not cached.broken:
         return cached
@@ -69,6 +70,22 @@ def current(workspace: Workspace | None = None) -> Catalog:
     except OSError:
         return catalog
     return catalog
+
+
+def kept(workspace: Workspace) -> Catalog | None:
+    """Return the cached catalogue, however old; None when there is none that can be read.
+
+    Imports no node file, and neither does :func:`is_current`.
+    """
+    try:
+        return Catalog.model_validate_json((workspace.cache / "catalog.json").read_bytes())
+    except (OSError, ValidationError):
+        return None  # there is none yet, or one of another version
+
+
+def is_current(catalog: Catalog) -> bool:
+    """Whether no file of the packages that offer nodes changed since ``catalog`` was built."""
+    return bool(catalog.key == _key(_node_modules()))
 
 
 def build(modules: dict[str, Path] | None = None, key: list[Any] | None = None) -> Catalog:
@@ -85,21 +102,11 @@ def build(modules: dict[str, Path] | None = None, key: list[Any] | None = None) 
     return Catalog(key=key or _key(modules), nodes=ordered, broken=broken)
 
 
-def _cached(path: Path) -> Catalog | None:
-    try:
-        return Catalog.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None  # there is none yet, or one of another version
-
-
 def _node_modules() -> dict[str, Path]:
     """Return ``{module name: file}`` of the files that may register nodes; imports none."""
     found: dict[str, Path] = {}
     for point in entry_points(group=GROUP):
-        try:
-            spec = importlib.util.find_spec(point.value)
-        except Exception:  # finding a module imports its parents, where anything may go wrong
-            spec = None
+        spec = _located(point.value)
         if spec is None or spec.origin is None:
             found[point.value] = Path(point.value)
         elif spec.submodule_search_locations is None:
@@ -110,6 +117,21 @@ def _node_modules() -> dict[str, Path]:
                     if file.stem != "__init__":
                         found[f"{point.value}.{file.stem}"] = file
     return found
+
+
+def _located(module: str) -> ModuleSpec | None:
+    """Find a module without importing its parents, which a window must not do either."""
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+        name = top
+        for part in rest:
+            name = f"{name}.{part}"
+            places = spec.submodule_search_locations if spec is not None else None
+            spec = PathFinder.find_spec(name, places) if places else None
+    except Exception:  # a finder of somebody else, or a module without a specification
+        return None
+    return spec
 
 
 def _key(modules: dict[str, Path]) -> list[Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from backend.core import graph_file
+from backend.core import graph_file, validity
 from backend.core.errors import DocumentError, nearest
+from backend.core.links import Link, Links
 from backend.core.names import check_name
-from backend.core.node import NodeSpec, Port
 from backend.core.order import circle, postorder
-from backend.core.schema import faults
+from backend.core.validity import MOST_SEED, Problem, Specs
 
-Specs = Mapping[str, NodeSpec]
-MOST_SEED = 2**63 - 1
+__all__ = ["MOST_SEED", "Change", "Graph", "GraphNode", "Link", "Problem", "Specs"]
 
 
 @dataclass(frozen=True)
@@ -32,43 +31,27 @@ class GraphNode:
 
 
 @dataclass(frozen=True)
-class Link:
-    """A connection from ``node.port`` to ``node.port``."""
-
-    source: str
-    target: str
-
-    @property
-    def source_node(self) -> str:
-        """Name of the node that gives."""
-        return self.source.partition(".")[0]
-
-    @property
-    def target_node(self) -> str:
-        """Name of the node that takes."""
-        return self.target.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that keeps a graph from running, or that its author should know."""
-
-    node: str
-    text: str
-    where: str = ""
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        return f"{self.node}: {self.text}" if self.node else self.text
-
-
-@dataclass(frozen=True)
 class Change:
-    """What a listener is told: ``kind`` of edit and the node or link that it touched."""
+    """What a listener is told: ``kind`` of edit and the node or link that it touched.
 
-    kind: Literal["added", "removed", "connected", "disconnected", "set", "moved", "notes"]
+    ``renamed`` tells the new name in ``node`` and the old one in ``was``; the links and the place
+    have followed already and are not told one by one. ``titled`` is a new name or seed.
+    """
+
+    kind: Literal[
+        "added",
+        "removed",
+        "renamed",
+        "connected",
+        "disconnected",
+        "set",
+        "moved",
+        "notes",
+        "titled",
+    ]
     node: str = ""
     link: Link | None = None
+    was: str = ""
 
 
 Listener = Callable[[Change], None]
@@ -81,11 +64,20 @@ class Graph:
         self.name = name
         self.seed = seed
         self.nodes: dict[str, GraphNode] = {}
-        self.links: list[Link] = []
+        self._links = Links()
         self.layout: dict[str, dict[str, float]] = {}
         self.notes: list[dict[str, Any]] = []
         self.metadata: dict[str, Any] = {}
         self._listeners: list[Listener] = []
+
+    @property
+    def links(self) -> list[Link]:
+        """All links in order; several into one port are taken in this order."""
+        return self._links.all
+
+    @links.setter
+    def links(self, links: Collection[Link]) -> None:
+        self._links = Links(links)
 
     # -- edits -----------------------------------------------------------------------------------
 
@@ -104,7 +96,7 @@ class Graph:
         Raises:
             DocumentError: the name is taken or not made of letters, digits, ``_`` and ``-``.
         """
-        name = name or self._free_name(type)
+        name = name or self.free_name(type)
         self.check_new(name)
         self.nodes[name] = GraphNode(type, {**(params or {}), **settings}, version)
         if at is not None:
@@ -123,11 +115,18 @@ class Graph:
         if taken is not None:
             raise DocumentError(f'There is already a node "{taken}".', "Choose another name.")
 
+    def check_rename(self, name: str, new: str) -> None:
+        """Refuse what :meth:`rename` would; see there."""
+        self.node(name)
+        if new.lower() == name.lower():
+            check_name(new)  # capitals alone change: it is not in its own way
+        else:
+            self.check_new(new)
+
     def remove(self, name: str) -> None:
         """Remove a node and its links."""
-        self._node(name)
-        for link in [x for x in self.links if name in (x.source_node, x.target_node)]:
-            self.disconnect(link.source, link.target)
+        self.node(name)
+        self.unlink(self.links_of([name]))
         del self.nodes[name]
         self.layout.pop(name, None)
         self._tell(Change("removed", name))
@@ -140,18 +139,17 @@ class Graph:
         """
         link = Link(source, target)
         for end, name in ((source, link.source_node), (target, link.target_node)):
-            self._node(name)
+            self.node(name)
             if not end.partition(".")[2]:
                 raise DocumentError(f'"{end}" names no port.', "Write node.port.")
-        if link in self.links:
+        if self.has_link(link):
             raise DocumentError(f"{source} is already linked to {target}.")
-        if self._reaches(link.target_node, link.source_node):
+        if self.reaches(link.target_node, link.source_node):
             raise DocumentError(
                 f"Linking {source} to {target} would close a circle.",
                 "A node cannot wait for its own result.",
             )
-        self.links.insert(len(self.links) if position is None else position, link)
-        self._tell(Change("connected", link=link))
+        self.relink(link, position)
         return link
 
     def disconnect(self, source: str, target: str) -> None:
@@ -161,20 +159,19 @@ class Graph:
             DocumentError: there is no such link.
         """
         link = Link(source, target)
-        if link not in self.links:
+        if not self.has_link(link):
             raise DocumentError(f"There is no link from {source} to {target}.")
-        self.links.remove(link)
-        self._tell(Change("disconnected", link=link))
+        self.unlink([link])
 
     def set(self, name: str, **params: Any) -> None:
         """Change parameters of a node; the others stay."""
-        old = self._node(name)
+        old = self.node(name)
         self.nodes[name] = replace(old, params={**old.params, **params})
         self._tell(Change("set", name))
 
     def reset(self, name: str, param: str) -> None:
         """Give one parameter its default again."""
-        old = self._node(name)
+        old = self.node(name)
         self.nodes[name] = replace(
             old, params={key: value for key, value in old.params.items() if key != param}
         )
@@ -182,14 +179,80 @@ class Graph:
 
     def bypass(self, name: str, on: bool = True) -> None:
         """Let a node hand on what it gets instead of running."""
-        self.nodes[name] = replace(self._node(name), bypass=on)
+        self.nodes[name] = replace(self.node(name), bypass=on)
         self._tell(Change("set", name))
 
     def move(self, name: str, x: float, y: float) -> None:
         """Put a node at a place on the canvas; the meaning of the document does not change."""
-        self._node(name)
+        self.node(name)
         self.layout[name] = {"x": float(x), "y": float(y)}
         self._tell(Change("moved", name))
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a node another name; its links, its place and the order of nodes stay.
+
+        Raises:
+            DocumentError: there is no such node, or the name is taken or no name.
+        """
+        self.check_rename(name, new)
+        self.nodes = {new if key == name else key: node for key, node in self.nodes.items()}
+        self.layout = {new if key == name else key: at for key, at in self.layout.items()}
+        self.links = [
+            Link(_renamed(link.source, name, new), _renamed(link.target, name, new))
+            for link in self.links
+        ]
+        self._tell(Change("renamed", new, was=name))
+
+    def set_title(self, name: str | None = None, seed: int | None = None) -> None:
+        """Change the name of the document, its seed, or both."""
+        self.name = self.name if name is None else name
+        self.seed = self.seed if seed is None else seed
+        self._tell(Change("titled"))
+
+    def set_notes(self, notes: list[dict[str, Any]]) -> None:
+        """Replace the notes and frames; the meaning of the document does not change."""
+        self.notes = notes
+        self._tell(Change("notes"))
+
+    # -- edits put back as they were: what undo is made of, nothing is checked --------------------
+
+    def restore(
+        self, name: str, node: GraphNode, at: dict[str, float] | None, position: int
+    ) -> None:
+        """Put a node at its ``position`` among the others, with all that it carries."""
+        if position >= len(self.nodes):
+            self.nodes[name] = node
+        else:
+            items = list(self.nodes.items())
+            items.insert(position, (name, node))
+            self.nodes = dict(items)
+        if at is not None:
+            self.layout[name] = at
+        self._tell(Change("added", name))
+
+    def put(self, name: str, node: GraphNode) -> None:
+        """Replace what a node carries: parameters, version, bypass."""
+        self.nodes[name] = node
+        self._tell(Change("set", name))
+
+    def place(self, name: str, at: dict[str, float] | None) -> None:
+        """Put a node at a place, or at none."""
+        if at is None:
+            self.layout.pop(name, None)
+        else:
+            self.layout[name] = at
+        self._tell(Change("moved", name))
+
+    def relink(self, link: Link, position: int | None = None) -> None:
+        """Put a link at its ``position`` among the others."""
+        self._links.insert(link, position)
+        self._tell(Change("connected", link=link))
+
+    def unlink(self, links: Collection[Link]) -> None:
+        """Take links out at once."""
+        self._links.remove(links)
+        for link in links:
+            self._tell(Change("disconnected", link=link))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` after every edit; returns a function that ends it."""
@@ -198,53 +261,49 @@ class Graph:
 
     # -- questions -------------------------------------------------------------------------------
 
+    def node(self, name: str) -> GraphNode:
+        """Return a node.
+
+        Raises:
+            DocumentError: there is none of this name.
+        """
+        if name not in self.nodes:
+            raise DocumentError(f'There is no node "{name}".', nearest(name, self.nodes))
+        return self.nodes[name]
+
     def into(self, target: str) -> list[Link]:
         """Links into a node, or into ``node.port``, in order."""
-        return [x for x in self.links if target in (x.target, x.target_node)]
+        name, _, port = target.partition(".")
+        return [x for x in self._links.into(name) if not port or x.target == target]
+
+    def out_of(self, source: str) -> list[Link]:
+        """Links out of a node, or out of ``node.port``."""
+        name, _, port = source.partition(".")
+        return [x for x in self._links.out_of(name) if not port or x.source == source]
+
+    def links_of(self, names: Collection[str]) -> list[Link]:
+        """Links that touch one of the nodes, in order."""
+        chosen = set(names)
+        touched = {x for n in chosen for x in (*self._links.into(n), *self._links.out_of(n))}
+        if len(touched) < 2:
+            return list(touched)
+        return [x for x in self.links if x in touched]
+
+    def has_link(self, link: Link) -> bool:
+        """Tell whether two ports are linked."""
+        return link in self._links.into(link.target_node)
+
+    def reaches(self, start: str, goal: str) -> bool:
+        """Tell whether node ``goal`` needs node ``start``, directly or over others."""
+        return self._links.reaches(start, goal)
 
     def why_not(self, source: str, target: str, specs: Specs) -> str | None:
         """Say why ``source`` cannot be linked to ``target``; None when it can."""
-        link = Link(source, target)
-        if link.source_node == link.target_node:
-            return "A node cannot feed itself."
-        if link in self.links:
-            return "These two are linked already."
-        misfit = self._misfit(link, specs)
-        if misfit:
-            return misfit
-        if self._reaches(link.target_node, link.source_node):
-            return "This would close a circle: a node cannot wait for its own result."
-        port = self._port(target, specs, "input")
-        if port and not port.many and self.into(target):
-            return f'"{port.name}" takes one link and has it. Remove that link first.'
-        return None
+        return validity.why_not(self, source, target, specs)
 
     def problems(self, specs: Specs) -> list[Problem]:
         """Return everything that keeps the graph from running, most basic first."""
-        found: list[Problem] = []
-        circle = self.circle()
-        if circle:
-            found.append(
-                Problem(
-                    circle[0],
-                    f"The links go round in a circle: {' -> '.join(circle)}. Remove one of them.",
-                )
-            )
-        if not 0 <= self.seed <= MOST_SEED:
-            found.append(Problem("", f"The seed {self.seed} is not between 0 and 2^63 - 1."))
-        for name, node in self.nodes.items():
-            found += self._node_problems(name, node, specs)
-        for link in self.links:
-            ends = (link.source_node, link.target_node)
-            lost = next((name for name in ends if name not in self.nodes), None)
-            if lost is not None:
-                text = f'A link goes from {link.source} to {link.target}, but there is no "{lost}".'
-                found.append(Problem("", f"{text} {nearest(lost, self.nodes)}", where=link.target))
-            elif all(self.nodes[name].type in specs for name in ends):
-                misfit = self._misfit(link, specs)
-                if misfit:
-                    found.append(Problem(link.target_node, misfit, where=link.target))
-        return found
+        return validity.problems(self, specs)
 
     def order(self, target: str | None = None) -> list[str]:
         """Names of the nodes so that each comes after what it needs; only those ``target`` needs.
@@ -258,7 +317,7 @@ class Graph:
                 f"The links go round in a circle: {' -> '.join(circle)}.", "Remove one of them."
             )
         if target is not None:
-            self._node(target)
+            self.node(target)
         done: dict[str, None] = {}
         for name in self.nodes if target is None else [target]:
             for needed in postorder(name, self._known_sources):
@@ -274,6 +333,14 @@ class Graph:
     def to_json(self) -> dict[str, Any]:
         """Return the document as JSON data; layout apart from meaning."""
         return graph_file.encode(self)
+
+    def copy(self) -> Graph:
+        """Return a copy without listeners that shares what edits replace and never change."""
+        copy = Graph(self.name, self.seed)
+        copy.nodes, copy.links = dict(self.nodes), list(self.links)
+        copy.layout, copy.notes = dict(self.layout), list(self.notes)
+        copy.metadata = dict(self.metadata)
+        return copy
 
     @classmethod
     def from_json(cls, data: dict[str, Any], where: str = "The document") -> Graph:
@@ -301,89 +368,20 @@ class Graph:
         for listener in list(self._listeners):
             listener(change)
 
-    def _node(self, name: str) -> GraphNode:
-        if name not in self.nodes:
-            raise DocumentError(f'There is no node "{name}".', nearest(name, self.nodes))
-        return self.nodes[name]
-
-    def _free_name(self, type: str) -> str:
+    def free_name(self, type: str) -> str:
+        """Return a name that a new node of this kind can have."""
         stem = type.rpartition(".")[2]
         names = (f"{stem}{n or ''}" for n in [0, *range(2, len(self.nodes) + 3)])
-        return next(name for name in names if name not in self.nodes)
+        taken = {name.lower() for name in self.nodes}
+        return next(name for name in names if name.lower() not in taken)
 
     def _sources(self, name: str) -> list[str]:
-        return [x.source_node for x in self.links if x.target_node == name]
+        return [link.source_node for link in self._links.into(name)]
 
     def _known_sources(self, name: str) -> list[str]:
         return [source for source in self._sources(name) if source in self.nodes]
 
-    def _reaches(self, start: str, goal: str) -> bool:
-        return start in postorder(goal, self._known_sources)
 
-    def _port(self, end: str, specs: Specs, side: Literal["input", "output"]) -> Port | None:
-        name, _, port = end.partition(".")
-        spec = specs.get(self.nodes[name].type) if name in self.nodes else None
-        if spec is None:
-            return None
-        return spec.input(port) if side == "input" else spec.output(port)
-
-    def _source_names(self, source: str, specs: Specs, depth: int = 0) -> tuple[str, ...]:
-        """Names of the classes at an output; an output that follows an input takes its type."""
-        port = self._port(source, specs, "output")
-        if port is None:
-            return ()
-        feeding = self.into(f"{source.partition('.')[0]}.{port.follows}") if port.follows else []
-        if feeding and depth <= len(self.nodes):
-            return self._source_names(feeding[0].source, specs, depth + 1) or port.accepts
-        return port.accepts
-
-    def _misfit(self, link: Link, specs: Specs) -> str | None:
-        for end, side in ((link.source, "output"), (link.target, "input")):
-            name, _, port = end.partition(".")
-            if name not in self.nodes:
-                return f'There is no node "{name}".'
-            spec = specs.get(self.nodes[name].type)
-            if spec is None:
-                return f'"{name}" is of a kind that is not installed ({self.nodes[name].type}).'
-            ports = spec.outputs if side == "output" else spec.inputs
-            if port not in [p.name for p in ports]:
-                hint = nearest(port, [p.name for p in ports])
-                return f'"{name}" has no {side} "{port}". {hint}'
-        target = self._port(link.target, specs, "input")
-        source = self._port(link.source, specs, "output")
-        assert target is not None
-        assert source is not None
-        if not set(target.accepts) & set(self._source_names(link.source, specs)):
-            return (
-                f"{link.source} gives {_article(source.type)}, "
-                f"but {link.target} needs {_article(target.type)}."
-            )
-        return None
-
-    def _node_problems(self, name: str, node: GraphNode, specs: Specs) -> list[Problem]:
-        spec = specs.get(node.type)
-        if spec is None:
-            hint = nearest(node.type, specs)
-            return [Problem(name, f'The kind "{node.type}" is not installed. {hint}')]
-        found = [
-            Problem(name, text, where=param) for param, text in faults(spec.params, node.params)
-        ]
-        for port in spec.inputs:
-            links = self.into(f"{name}.{port.name}")
-            if not links and not port.optional:
-                text = f'Input "{port.name}" needs {_article(port.type)}. Link one to it.'
-                found.append(Problem(name, text, where=port.name))
-            elif len(links) > 1 and not port.many:
-                text = f'Input "{port.name}" takes one link and has {len(links)}.'
-                found.append(Problem(name, text, where=port.name))
-        if node.version is not None and node.version > spec.version:
-            text = (
-                f"Its parameters were written for version {node.version} of {node.type}; "
-                f"version {spec.version} is installed. Update Fretsaw or the package it is from."
-            )
-            found.append(Problem(name, text))
-        return found
-
-
-def _article(word: str) -> str:
-    return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}" if word != "Data" else "Data"
+def _renamed(end: str, old: str, new: str) -> str:
+    name, dot, port = end.partition(".")
+    return f"{new}{dot}{port}" if name == old else end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMAT = "fretsaw.graph"
 SCHEMA_VERSION = 1
+_FARTHEST = 1e9
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """``MIGRATIONS[n]`` lifts the JSON of schema version n to n + 1."""
 
@@ -38,7 +39,11 @@ def encode(graph: Graph) -> dict[str, Any]:
         "nodes": nodes,
         "links": [[link.source, link.target] for link in graph.links],
         "metadata": graph.metadata,
-        "layout": {"nodes": graph.layout, "notes": graph.notes},
+        "layout": {
+            # In the order of the nodes, so that taking an edit back gives the same file.
+            "nodes": {name: graph.layout[name] for name in graph.nodes if name in graph.layout},
+            "notes": graph.notes,
+        },
     }
     # A snapshot: later edits of the graph must not reach into it, nor the other way round.
     return copy.deepcopy(document)
@@ -50,7 +55,8 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
     Raises:
         DocumentError: the data is no graph, is damaged, or is from a newer version.
     """
-    from backend.core.graph import GraphNode, Link
+    from backend.core.graph import GraphNode
+    from backend.core.links import Link
 
     data = copy.deepcopy(_migrated(data, where))
     try:
@@ -64,10 +70,12 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
                 int(entry["version"]) if "version" in entry else None,
                 bool(entry.get("bypass", False)),
             )
-        graph.links += [Link(str(source), str(target)) for source, target in data["links"]]
+        graph.links = [Link(str(source), str(target)) for source, target in data["links"]]
         layout = data.get("layout", {})
-        graph.layout = {k: dict(v) for k, v in layout.get("nodes", {}).items() if k in graph.nodes}
+        graph.layout = {k: v for k, v in layout.get("nodes", {}).items() if k in graph.nodes}
         graph.notes = list(layout.get("notes", []))
+        _check_places(graph.layout.values())
+        _check_places(graph.notes)
         graph.metadata = dict(data.get("metadata", {}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
@@ -124,6 +132,14 @@ def _migrated(data: dict[str, Any], where: str) -> dict[str, Any]:
         data = MIGRATIONS[version](data)
         version += 1
     return data
+
+
+def _check_places(places: Iterable[dict[str, Any]]) -> None:
+    """Refuse places that no canvas can show; one is a mapping whose x and y are finite."""
+    for place in places:
+        for value in (place["x"], place["y"], place.get("width", 0), place.get("height", 0)):
+            if not isinstance(value, int | float) or not abs(value) < _FARTHEST:
+                raise ValueError(f"{value!r} is no place on a canvas")
 
 
 def _what(error: Exception) -> str:

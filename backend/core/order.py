@@ -28,7 +28,7 @@ def circle(sources: Mapping[str, Iterable[str]]) -> list[str]:
     """Return one circle as it flows, the first node repeated at the end; empty without one."""
     closed: set[str] = set()
     for start in sources:
-        path: list[str] = []
+        path: dict[str, None] = {}  # in order, and asked for every link
         stack: list[tuple[str, Iterator[str]]] = []
         _open(start, sources, path, stack, closed)
         while stack:
@@ -36,10 +36,11 @@ def circle(sources: Mapping[str, Iterable[str]]) -> list[str]:
             following = next(rest, None)
             if following is None:
                 closed.add(name)
-                path.pop()
+                path.popitem()
                 stack.pop()
             elif following in path:
-                return [*reversed(path[path.index(following) :]), path[-1]]
+                names = list(path)
+                return [*reversed(names[names.index(following) :]), names[-1]]
             else:
                 _open(following, sources, path, stack, closed)
     return []
@@ -48,10 +49,10 @@ def circle(sources: Mapping[str, Iterable[str]]) -> list[str]:
 def _open(
     name: str,
     sources: Mapping[str, Iterable[str]],
-    path: list[str],
+    path: dict[str, None],
     stack: list[tuple[str, Iterator[str]]],
     closed: set[str],
 ) -> None:
     if name not in closed:
-        path.append(name)
+        path[name] = None
         stack.append((name, iter(sources.get(name, ()))))

@@ -41,11 +41,15 @@ class Tail:
 
 
 class Run:
-    """One run directory: ``graph.json``, ``events.jsonl``, ``stop``, ``run.lock``, ``nodes/``."""
+    """One run directory: ``graph.json``, ``events.jsonl``, ``stop``, ``run.lock``, ``nodes/``.
+
+    ``wait.lock`` is held by a process that waits for its turn, ``run.lock`` by one that computes.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._file: Any = None
+        self._waiting: FileLock | None = None
 
     @classmethod
     def create(
@@ -199,9 +203,11 @@ class Run:
             time.sleep(poll_seconds)
 
     def state(self) -> State:
-        """Say how the run stands, from its lock and its last events."""
+        """Say how the run stands, from its locks and its last events."""
         if self.is_alive():
             return "cancelling" if self.stop_requested() else "running"
+        if self.is_waiting():  # also a run that goes on, with events of an earlier attempt
+            return "cancelling" if self.stop_requested() else "queued"
         status = self.result.get("status")
         if status in ("finished", "failed", "cancelled"):
             return status  # type: ignore[no-any-return]
@@ -233,6 +239,7 @@ class Run:
             lock.acquire(timeout=_PROBE_SECONDS, poll_interval=0.05)
         except Timeout as error:
             raise self._busy() from error
+        self.wait_no_more()  # not sooner: between the two locks the run would look dead
         return lock
 
     def refuse_if_alive(self) -> None:
@@ -251,18 +258,34 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process holds the lock; never judged by a process id."""
-        path = self.path / "run.lock"
-        if not path.exists():
-            return False
-        lock = FileLock(path)
+        return _is_held(self.path / "run.lock")
+
+    # -- waiting for its turn --------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Show that this process waits to compute the run; :meth:`lock` ends it.
+
+        Raises:
+            BusyError: another process waits with it.
+        """
+        if self._waiting is not None:
+            return
+        lock = FileLock(self.path / "wait.lock")
         try:
-            lock.acquire(timeout=0.1, poll_interval=0.01)  # longer than another reader's probe
-        except Timeout:
-            return True
-        except OSError:
-            return False
-        lock.release()
-        return False
+            lock.acquire(timeout=_PROBE_SECONDS, poll_interval=0.05)
+        except Timeout as error:
+            raise self._busy() from error
+        self._waiting = lock
+
+    def wait_no_more(self) -> None:
+        """Give up waiting; no error if this process does not wait."""
+        if self._waiting is not None:
+            self._waiting.release()
+            self._waiting = None
+
+    def is_waiting(self) -> bool:
+        """Whether a process waits to compute the run."""
+        return _is_held(self.path / "wait.lock")
 
 
 def all_runs(workspace: Workspace | None = None) -> list[Run]:
@@ -277,6 +300,20 @@ def all_runs(workspace: Workspace | None = None) -> list[Run]:
 
 def _made(folder: Path) -> tuple[int, str]:
     return (folder / "graph.json").stat().st_mtime_ns, folder.name
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0.1, poll_interval=0.01)  # longer than another reader's probe
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -28,8 +28,8 @@ from backend.core.workspace import Workspace
 from backend.engine import replay
 from backend.engine.context import RunContext
 from backend.engine.faults import describe
-from backend.engine.fingerprint import fingerprint, input_hashes
-from backend.engine.plan import Plan, make_plan
+from backend.engine.fingerprint import digest, facts, input_hashes
+from backend.engine.plan import Plan, Target, make_plan
 from backend.engine.recorder import Recorder
 from backend.engine.result import summarize
 from backend.engine.settings import check_settings
@@ -57,7 +57,7 @@ class Inline:
 def execute(
     run: Run,
     *,
-    target: str | None = None,
+    target: Target = None,
     where: Where | None = None,
     force: Iterable[str] = (),
     on_event: Callable[[ev.Event], None] | None = None,
@@ -69,7 +69,7 @@ def execute(
     A stop that is already requested counts; whoever starts a run anew clears it first.
 
     Args:
-        target: compute only what this node needs.
+        target: compute only what this node needs, or what these need.
         force: nodes to compute even if a result is stored.
         on_event: called with each event as it is written.
 
@@ -166,7 +166,8 @@ class _Execution:
         definition = REGISTRY[self.plan.types[name]]
         began = time.monotonic()
         try:
-            key = self._fingerprint(name, definition)
+            known = self._facts(name, definition)
+            key = digest(known)
             self.fingerprints[name] = key
             with self.store.lock(key, lambda: self._wait_for_other(name)):
                 state = self.store.state(key)
@@ -177,7 +178,7 @@ class _Execution:
                 if is_cached:
                     self._replay(name, key)
                 else:
-                    self._compute(name, key, definition, began)
+                    self._compute(name, known, definition, began)
             seconds = time.monotonic() - began
             self._link(name, key)
             self.recorder.flush()
@@ -189,18 +190,19 @@ class _Execution:
             self._failed(name, error)
             return False
 
-    def _fingerprint(self, name: str, definition: Definition) -> str:
+    def _facts(self, name: str, definition: Definition) -> dict[str, Any]:
         sources = {
             port: [f"{self.fingerprints[node]}/{output}" for node, output in ends]
             for port, ends in self.plan.sources[name].items()
         }
         once = "" if definition.spec.cached else self.run.name
         params = self.plan.params[name]
-        return fingerprint(
-            definition, params, self.plan.seed, sources, device=self.device, once=once
-        )
+        return facts(definition, params, self.plan.seed, sources, device=self.device, once=once)
 
-    def _compute(self, name: str, key: str, definition: Definition, began: float) -> None:
+    def _compute(
+        self, name: str, known: dict[str, Any], definition: Definition, began: float
+    ) -> None:
+        key = self.fingerprints[name]
         # The context looks whether an earlier attempt began this node, so it comes first.
         context = RunContext(
             self.recorder,
@@ -225,6 +227,7 @@ class _Execution:
             "version": definition.spec.version,
             "params": self.plan.params[name].model_dump(mode="json"),
             "seconds": time.monotonic() - began,
+            "facts": known,  # so that a later change can be named
         }
         self.store.write(key, outputs, record, lambda folder: replay.keep(self.run, name, folder))
         shutil.rmtree(self.run.node_folder(name) / "checkpoints", ignore_errors=True)

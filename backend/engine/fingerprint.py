@@ -29,7 +29,20 @@ def fingerprint(
     device: str = "cpu",
     once: str = "",
 ) -> str:
-    """Return the hash under which a node's outputs are stored.
+    """Return the hash under which a node's outputs are stored; see :func:`facts`."""
+    return digest(facts(definition, params, seed, sources, device=device, once=once))
+
+
+def facts(
+    definition: Definition,
+    params: Any,
+    seed: int,
+    sources: Mapping[str, list[str]],
+    *,
+    device: str = "cpu",
+    once: str = "",
+) -> dict[str, Any]:
+    """Return everything that a node's result depends on, as JSON data.
 
     Args:
         params: the validated parameters.
@@ -37,7 +50,7 @@ def fingerprint(
         once: for a node that is not cached, the name of the run: its result is valid there only.
     """
     spec = definition.spec
-    facts = {
+    return {
         "type": spec.id,
         "version": spec.version,
         "params": params.model_dump(mode="json"),
@@ -49,6 +62,10 @@ def fingerprint(
         "files": [_file_state(path) for path in _files_read(definition, params)],
         "once": once,
     }
+
+
+def digest(facts: Mapping[str, Any]) -> str:
+    """Return the hash of what :func:`facts` returned."""
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

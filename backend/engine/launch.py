@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from backend.core import events as ev
 from backend.core.catalog import Catalog
 from backend.core.catalog import current as current_catalog
-from backend.core.errors import DocumentError, Stopped, nearest
-from backend.core.files import write_atomic
+from backend.core.errors import DocumentError, nearest
 from backend.core.graph import Graph
+from backend.core.graph_paths import make_paths_absolute
+from backend.core.queue import Queue
 from backend.core.run import Run
 from backend.core.workspace import Workspace
 from backend.engine.execute import execute
-from backend.engine.plan import checked
+from backend.engine.plan import Target, checked
 from backend.engine.settings import check_settings, default_threads
 
 # Not those inside brackets, as in zoo:resnet(depth=20, width=16).
@@ -32,7 +29,7 @@ OnEvent = Callable[[ev.Event], None]
 def run(
     graph: Graph,
     *,
-    target: str | None = None,
+    target: Target = None,
     force: Iterable[str] = (),
     seed: int | None = None,
     device: str = "cpu",
@@ -46,9 +43,10 @@ def run(
         DocumentError: the graph has problems.
     """
     workspace = workspace or Workspace.current()
-    settings = {"target": target, "force": list(force) or None}
+    targets = target if target is None or isinstance(target, str) else list(target)
+    settings = {"target": targets, "force": list(force) or None}
     created = create(graph, workspace, seed=seed, device=device, threads=threads, settings=settings)
-    with queue(workspace, created):
+    with Queue(workspace).turn([created]):
         execute(created, target=target, force=force, on_event=on_event, workspace=workspace)
     return created
 
@@ -65,8 +63,8 @@ def create(
 ) -> Run:
     """Check a graph and make a run directory for it.
 
-    ``settings`` may hold ``target``, ``force`` (nodes), ``every`` (time between checkpoints),
-    ``set`` and ``sweep`` (what a sweep calls its values and itself).
+    ``settings`` may hold ``target`` (a node or several), ``force`` (nodes), ``every`` (time between
+    checkpoints), ``set`` and ``sweep`` (what a sweep calls its values and itself).
 
     Raises:
         DocumentError: the graph or a setting has problems; no directory was made.
@@ -92,19 +90,8 @@ def prepared(
     if problems:
         details = "\n".join(f"  {problem}" for problem in problems)
         raise DocumentError(f"The graph cannot run:\n{details}")
-    _make_paths_absolute(copy, catalog)
+    make_paths_absolute(copy, catalog.nodes)
     return copy
-
-
-def _make_paths_absolute(graph: Graph, catalog: Catalog) -> None:
-    """A run may be resumed from another folder than the one that it was started from."""
-    for name, node in list(graph.nodes.items()):
-        spec = catalog.nodes.get(node.type)
-        for param, value in node.params.items() if spec else ():
-            field = spec.params.get("properties", {}).get(param, {}) if spec else {}
-            formats = [option.get("format", "") for option in (field, *field.get("anyOf", []))]
-            if isinstance(value, str) and any("path" in format for format in formats):
-                graph.set(name, **{param: os.path.abspath(os.path.expanduser(value))})
 
 
 def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | None = None) -> str:
@@ -112,7 +99,7 @@ def resume(run: Run, *, on_event: OnEvent | None = None, workspace: Workspace | 
     workspace = workspace or Workspace.current()
     run.refuse_if_alive()
     run.clear_stop()
-    with queue(workspace, run):
+    with Queue(workspace).turn([run]):
         settings = run.settings
         return execute(
             run,
@@ -154,41 +141,6 @@ def variants(
             copy.set(node, **{param: value})
             named[f"{node}.{param}"] = value
         yield copy, named
-
-
-@contextmanager
-def queue(
-    workspace: Workspace, run: Run, waiting: Callable[[], None] | None = None
-) -> Iterator[None]:
-    """Hold the workspace's queue, so that one run at a time computes.
-
-    Raises:
-        Stopped: a stop was requested while waiting.
-    """
-    workspace.root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(workspace.queue_lock)
-    is_told = False
-    while True:
-        try:
-            lock.acquire(timeout=0.25)
-            break
-        except Timeout:
-            if run.stop_requested():
-                _cancelled_in_queue(run)
-                raise Stopped from None
-            if waiting is not None and not is_told:
-                waiting()
-                is_told = True
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _cancelled_in_queue(run: Run) -> None:
-    if not run.result:
-        text = json.dumps({"status": "cancelled", "seconds": 0.0})
-        write_atomic(run.path / "result.json", text)
 
 
 def _values(text: str) -> list[Any]:

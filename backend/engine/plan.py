@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from backend.core.errors import DocumentError, ended
 from backend.core.graph import Graph, GraphNode, Problem
 from backend.core.node import REGISTRY, NodeSpec
 from backend.engine.fingerprint import source_hash
+
+Target = str | Sequence[str] | None
+"""What to compute: one node, several, or all; always with what they need."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Plan:
     """For each node and input port: ``(node, output)`` of what is linked to it, in order."""
 
 
-def make_plan(graph: Graph, catalog: Catalog, target: str | None = None) -> Plan:
+def make_plan(graph: Graph, catalog: Catalog, target: Target = None) -> Plan:
     """Check a graph and look up what it needs; imports only the modules that it names.
 
     Raises:
@@ -38,7 +42,7 @@ def make_plan(graph: Graph, catalog: Catalog, target: str | None = None) -> Plan
         details = "\n".join(f"  {problem}" for problem in problems)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         raise DocumentError(f"The graph cannot run; it has {count}:\n{details}")
-    order = [name for name in graph.order(target) if not graph.nodes[name].bypass]
+    order = [name for name in wanted(graph, target) if not graph.nodes[name].bypass]
     for name in order:
         source_hash(catalog.nodes[graph.nodes[name].type].module)
     return Plan(
@@ -50,9 +54,25 @@ def make_plan(graph: Graph, catalog: Catalog, target: str | None = None) -> Plan
     )
 
 
-def checked(
-    graph: Graph, catalog: Catalog, target: str | None = None
-) -> tuple[Graph, list[Problem]]:
+def wanted(graph: Graph, target: Target = None) -> list[str]:
+    """Names of the nodes that ``target`` needs, in an order in which they can be computed.
+
+    Raises:
+        DocumentError: the links go round in a circle, or there is no node of that name.
+    """
+    if target is None or isinstance(target, str):
+        return graph.order(target)
+    order = graph.order()
+    needed = set(target)
+    for unknown in needed - set(graph.nodes):
+        graph.order(unknown)  # says so
+    for name in reversed(order):
+        if name in needed:
+            needed |= {link.source_node for link in graph.into(name)}
+    return [name for name in order if name in needed]
+
+
+def checked(graph: Graph, catalog: Catalog, target: Target = None) -> tuple[Graph, list[Problem]]:
     """Lift a graph to the installed versions and return it with everything that is wrong.
 
     With ``target``, problems of nodes that it does not need are left out.
@@ -62,7 +82,7 @@ def checked(
     problems = graph.problems(specs)
     if graph.circle():
         return graph, problems
-    needed = set(graph.order(target))
+    needed = set(wanted(graph, target))
     problems = [p for p in problems if not p.node or p.node in needed]
     named = {p.node for p in problems}
     broken = {b.module: b for b in catalog.broken}

@@ -41,10 +41,11 @@ def check_settings(settings: Mapping[str, Any], graph: Graph, where: str = "") -
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise DocumentError(f"{where}{threads!r} threads cannot compute.", "Give at least 1.")
     force = settings.get("force") or []
-    target = settings.get("target")
-    if not isinstance(force, list) or not isinstance(target, str | None):
+    target = settings.get("target") or []
+    targets = [target] if isinstance(target, str) else target
+    if not isinstance(force, list) or not isinstance(targets, list):
         raise DocumentError(f"{where}the nodes to compute are not named as they should be.")
-    for name in [*force, *([target] if target else [])]:
+    for name in [*force, *targets]:
         if name not in graph.nodes:
             raise DocumentError(f'{where}There is no node "{name}".', nearest(name, graph.nodes))
     every = settings.get("every")

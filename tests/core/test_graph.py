@@ -192,3 +192,87 @@ def test_any_sequence_of_edits_keeps_the_document_sound(edits) -> None:
     assert set(graph.layout) <= set(graph.nodes)
     again = Graph.from_json(json.loads(json.dumps(graph.to_json())))
     assert again.to_json() == graph.to_json()
+
+
+def test_a_node_is_renamed_with_its_links_and_place() -> None:
+    graph = chain("a", "b", "c")
+    graph.move("b", 1, 2)
+    heard = []
+    graph.subscribe(heard.append)
+    graph.rename("b", "B")
+    graph.rename("B", "long-name")
+    assert heard == [Change("renamed", "B", was="b"), Change("renamed", "long-name", was="B")]
+    assert list(graph.nodes) == ["a", "long-name", "c"]
+    assert graph.layout == {"long-name": {"x": 1.0, "y": 2.0}}
+    assert [link.source for link in graph.into("c")] == ["long-name.number"]
+    assert [link.target for link in graph.out_of("a.number")] == ["long-name.number"]
+    for new, words in (("A", "already a node"), ("x.y", "cannot be the name")):
+        with pytest.raises(DocumentError, match=words):
+            graph.rename("c", new)
+    with pytest.raises(DocumentError, match='no node "gone"'):
+        graph.rename("gone", "x")
+
+
+def test_what_undo_is_made_of_puts_things_where_they_were() -> None:
+    graph = chain("a", "b", "c", "d")
+    graph.connect("a.number", "d.other")
+    before = json.dumps(graph.to_json())
+    node, links = graph.nodes["b"], list(graph.links)
+    gone = graph.links_of(["b"])
+    graph.remove("b")
+    graph.restore("b", node, None, 1)
+    for link in gone:
+        graph.relink(link, links.index(link))
+    assert json.dumps(graph.to_json()) == before
+
+
+def test_a_copy_has_no_listeners_and_is_not_edited_along() -> None:
+    graph = chain("a", "b")
+    graph.move("a", 1, 2)
+    copy, before = graph.copy(), graph.to_json()
+    heard = []
+    graph.subscribe(heard.append)
+    copy.set("a", x=1)
+    copy.disconnect("a.number", "b.number")
+    copy.move("a", 5, 5)
+    copy.set_notes([{"id": "n"}])
+    copy.set_title("other", 4)
+    assert graph.to_json() == before
+    assert heard == []
+    graph.set("b", x=1)
+    assert copy.nodes["b"].params == {}
+
+
+def test_name_seed_and_notes_are_told() -> None:
+    graph, heard = Graph(), []
+    graph.subscribe(heard.append)
+    graph.set_title(name="new")
+    graph.set_title(seed=4)
+    graph.set_notes([{"id": "n", "x": 0, "y": 0}])
+    assert (graph.name, graph.seed) == ("new", 4)
+    assert heard == [Change("titled"), Change("titled"), Change("notes")]
+
+
+def test_a_free_name_is_free_of_other_capitals_too() -> None:
+    graph = Graph()
+    graph.add("toy.same", "SAME")
+    assert graph.add("toy.same") == "same2"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"nodes": {"a": 3}},
+        {"nodes": {"a": {"x": 1}}},
+        {"nodes": {"a": {"x": "1", "y": 2}}},
+        {"nodes": {"a": {"x": float("nan"), "y": 2}}},
+        {"nodes": {"a": {"x": 1e12, "y": 2}}},
+        {"notes": ["text"]},
+        {"notes": [{"x": 1, "y": 2, "width": None}]},
+        {"notes": 3},
+    ],
+)
+def test_places_that_no_canvas_can_show_are_damage(layout: dict) -> None:
+    data = {**chain("a").to_json(), "layout": layout}
+    with pytest.raises(DocumentError, match="is damaged"):
+        Graph.from_json(data)

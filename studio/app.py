@@ -1,0 +1,125 @@
+"""Starts the studio: the window is painted first, everything heavy comes after."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import logging.handlers
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from backend.core.errors import FretsawError, sentence
+from backend.core.workspace import Workspace
+from studio import style
+from studio.main_window import MainWindow
+from studio.session import Session
+from studio.theme import theme
+
+log = logging.getLogger("studio")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the studio; with a path, on that graph, model or run."""
+    parser = argparse.ArgumentParser(prog="fretsaw-studio", description="The Fretsaw studio.")
+    parser.add_argument("path", nargs="?", type=Path, help="a graph, a model file or a run to open")
+    words = parser.parse_args(argv)
+    app = make_application()
+    workspace = Workspace.current()
+    try:
+        workspace.root.mkdir(parents=True, exist_ok=True)
+        _log_to(workspace.root / "studio" / "studio.log")
+    except OSError as error:
+        print(sentence(error), file=sys.stderr)
+        return 6
+    window = open_window(Session(workspace))
+    QTimer.singleShot(0, window, lambda: _after_first_paint(window, words.path))
+    _let_interrupts_in(window)
+    return app.exec()
+
+
+def make_application() -> QApplication:
+    """Return the application with fonts, palette and style sheet of the theme."""
+    found = QApplication.instance()
+    app = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("Fretsaw")
+    app.setDesktopFileName("fretsaw")
+    app.setStyle("Fusion")
+    look = theme()
+    style.apply(app, look)
+    look.changed.connect(lambda: style.apply(app, look))
+    app.styleHints().colorSchemeChanged.connect(lambda _scheme: look.refresh())
+    return app
+
+
+def open_window(session: Session) -> MainWindow:
+    """Show a window on ``session``; what goes wrong in it becomes a sentence on it."""
+    window = MainWindow(session)
+    if not window.layouts.has_geometry:
+        window.resize(1600, 1000)
+    _catch(window)
+    window.show()
+    return window
+
+
+def _after_first_paint(window: MainWindow, path: Path | None) -> None:
+    session = window.session
+    session.catalog.start()
+    session.runner.scan()
+    window.offer_recovery()
+    if path is not None:
+        window.open_any(path)
+
+
+def _catch(window: MainWindow) -> None:
+    """No bare traceback reaches a user: an error nobody foresaw is logged and told in a sentence."""
+
+    def caught(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            window.close()
+            return
+        log.error("Not foreseen", exc_info=(kind, error, trace))
+        known = isinstance(error, FretsawError | OSError)
+        text = sentence(error) if known else "Something went wrong in the window."
+        detail = "" if known else f"{kind.__name__}: {error}. Your graph is kept; see the log."
+        window.session.tell(text, detail, kind="bad", action=("Diagnose", _diagnose(window)))
+
+    sys.excepthook = caught
+    threading.excepthook = lambda given: caught(
+        given.exc_type, given.exc_value or RuntimeError("?"), given.exc_traceback
+    )
+
+
+def _diagnose(window: MainWindow) -> object:
+    return lambda: window.act("diagnostics")
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    levels = {
+        QtMsgType.QtWarningMsg: logging.WARNING,
+        QtMsgType.QtCriticalMsg: logging.ERROR,
+        QtMsgType.QtFatalMsg: logging.CRITICAL,
+    }
+    qInstallMessageHandler(lambda kind, _c, text: log.log(levels.get(kind, logging.INFO), text))
+
+
+def _let_interrupts_in(window: MainWindow) -> None:
+    """Ctrl+C in the terminal closes the window, as it would end any other program."""
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    beat = QTimer(window)
+    beat.timeout.connect(lambda: None)  # Python handles signals only between byte codes
+    beat.start(500)

@@ -1,0 +1,1 @@
+"""Benchmarks of the window; `python -m backend bench studio` runs them."""

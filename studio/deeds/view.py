@@ -1,0 +1,63 @@
+"""Zoom, themes, layouts: what the View menu does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studio.main_window import MainWindow
+
+
+def zoom_in(window: MainWindow) -> None:
+    """Show the canvas larger."""
+    window.view.zoom(1.25)
+
+
+def zoom_out(window: MainWindow) -> None:
+    """Show the canvas smaller."""
+    window.view.zoom(0.8)
+
+
+def zoom_100(window: MainWindow) -> None:
+    """Show the canvas at its own size."""
+    window.view.set_zoom(1.0)
+
+
+def fit(window: MainWindow) -> None:
+    """Show the whole graph."""
+    window.view.zoom_to_fit()
+
+
+def minimap(window: MainWindow) -> None:
+    """Show or hide the map."""
+    window.canvas.show_map(not window.canvas.is_map_shown())
+
+
+def theme(window: MainWindow, mode: str) -> None:
+    """Choose dark, light, the system's, or high contrast."""
+    window.session.settings.set(theme=mode)
+
+
+def text_size(window: MainWindow, percent: int) -> None:
+    """Choose the size of all text."""
+    window.session.settings.set(text_scale=percent)
+
+
+def workspace(window: MainWindow, name: str) -> None:
+    """Choose another layout of the docks."""
+    window.set_workspace(name)
+
+
+def reset_layout(window: MainWindow) -> None:
+    """Put the docks where they were at first."""
+    window.reset_layout()
+
+
+def show_dock(window: MainWindow, name: str) -> None:
+    """Bring a dock to the front."""
+    window.show_dock(name)
+
+
+def full_screen(window: MainWindow) -> None:
+    """Fill the screen, or stop it."""
+    window.setWindowState(window.windowState() ^ window.full_screen_state)

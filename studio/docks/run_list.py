@@ -1,0 +1,101 @@
+"""What the Runs and Compare docks share: index of runs, columns of metrics, words for states."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from studio.plotting import metrics
+from studio.theme import theme
+
+if TYPE_CHECKING:
+    from studio.run_index import RunIndex
+    from studio.run_row import RunRow
+    from studio.session import Session
+
+UNFINISHED = ("queued", "running", "cancelling")
+RESUMABLE = ("cancelled", "failed", "crashed")
+_ICONS = {"running": "progress-clock", "finished": "check", "crashed": "alert"}
+
+
+def index_of(session: Session) -> RunIndex:
+    """Return the session's index of runs; made on first use where the session has none yet."""
+    for owner in (session, session.runner):
+        found = getattr(owner, "index", None)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    from studio.run_index import RunIndex
+
+    made = RunIndex(session.runner, session)
+    session.index = made  # type: ignore[attr-defined]
+    return made
+
+
+def state_look(state: str) -> tuple[str, str, str]:
+    """Icon, colour name and word of a run's state."""
+    color, icon, word = theme().state(state)
+    icon = _ICONS.get(state, icon or "circle-outline")
+    return icon, color, "finished" if state == "finished" else word
+
+
+def when(seconds: float) -> str:
+    """Say when a run began: the time today, else the date and the time."""
+    if seconds <= 0:
+        return ""
+    moment = datetime.fromtimestamp(seconds)
+    is_today = moment.date() == datetime.now().date()
+    return f"{moment:%H:%M}" if is_today else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def metric_title(key: str) -> str:
+    """Name of a ``node.metric`` for a column head: "f8net top-1"."""
+    node, metric = metrics.split(key)
+    title = metrics.title(metric)
+    is_word = title[1:2].islower() or "-" in title[:5]
+    words = title[0].lower() + title[1:] if node and is_word else title
+    return f"{node} {words}".strip()
+
+
+def known_metrics(rows: Iterable[RunRow]) -> list[str]:
+    """Every ``node.metric`` of these runs, those that most runs have first, then by rank."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update(row.best)
+    return sorted(
+        counts, key=lambda key: (metrics.rank(metrics.split(key)[1])[0], -counts[key], key)
+    )
+
+
+def likely_metrics(keys: Sequence[str], count: int) -> list[str]:
+    """The metrics that a table shows unasked: one of each kind, test figures before others."""
+    chosen: list[str] = []
+    seen: set[str] = set()
+    for key in keys:
+        metric = metrics.split(key)[1]
+        if metric not in seen and metrics.better(metric):
+            chosen.append(key)
+            seen.add(metric)
+    return chosen[:count]
+
+
+def best_of(values: Iterable[float | None], metric: str) -> float | None:
+    """The best of some values by the metric's direction; None where none is better."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    direction = metrics.better(metric)
+    if len(known) < 2 or not direction or min(known) == max(known):
+        return None
+    return max(known) if direction == "higher" else min(known)
+
+
+def text_of(value: Any) -> str:
+    """Write a parameter's value in few signs."""
+    if value is None:
+        return "not there"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

@@ -1,0 +1,1 @@
+"""The canvas: what it shows, how it is edited, and how edits are taken back."""

@@ -1,0 +1,159 @@
+"""Workspaces: arrangements of the docks, each kept as the user left it."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QObject, Qt
+
+from backend.core.files import write_atomic
+
+if TYPE_CHECKING:
+    from studio.main_window import MainWindow
+
+VERSION = 1
+AREAS = {
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+# Name of a workspace -> area -> groups of tabs from left to right; the first of a group is in front.
+WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
+    "Graph": {
+        "left": [["nodes", "files"]],
+        "right": [["properties", "help", "outputs"]],
+        "bottom": [["curves", "runs", "log", "images"], ["layers", "views", "inspector"]],
+    },
+    "Compare": {
+        "right": [["properties", "layers", "views"]],
+        "bottom": [["compare", "images", "log", "inspector"], ["runs", "curves"]],
+    },
+}
+SIZES = {"left": 230, "right": 304, "bottom": 288}
+COMPARE_BOTTOM = 520
+
+
+class Layouts(QObject):
+    """Arranges the docks of a window and remembers how the user wants them."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self.name = "Graph"
+        self._path = window.session.workspace.root / "studio" / "layouts.json"
+        self._kept = self._read()
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether size and place of the window were kept."""
+        return "geometry" in self._kept
+
+    def arrange(self, name: str) -> None:
+        """Put the docks as this workspace has them at first, or as they were left."""
+        self.name = name
+        self._place(name)
+        kept = self._kept.get(name)
+        if kept:
+            self._window.restoreState(QByteArray(base64.b64decode(kept)), VERSION)
+        geometry = self._kept.get("geometry")
+        if geometry and not self._window.isVisible():
+            self._window.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+
+    def choose(self, name: str) -> None:
+        """Keep the present arrangement under its name and change to another one."""
+        if name == self.name or name not in WORKSPACES:
+            return
+        self._remember()
+        self.arrange(name)
+
+    def reset(self) -> None:
+        """Forget how this workspace was left."""
+        self._kept.pop(self.name, None)
+        self._place(self.name)
+
+    def show_docks(self, on: bool) -> None:
+        """Hide all docks behind the welcome page, or bring back those that were shown."""
+        if not on:
+            self._remember()
+            for frame in self._window.frames.values():
+                frame.hide()
+        else:
+            self.arrange(self.name)
+
+    def save(self) -> None:
+        """Write how the docks and the window are."""
+        self._remember()
+        geometry = self._window.saveGeometry()
+        self._kept["geometry"] = base64.b64encode(geometry.data()).decode()
+        try:
+            write_atomic(self._path, json.dumps(self._kept))
+        except OSError:
+            return  # a layout is not worth a word to somebody who is leaving
+
+    # -- inner -----------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        if self._window.shows_graph:
+            state = self._window.saveState(VERSION)
+            self._kept[self.name] = base64.b64encode(state.data()).decode()
+
+    def _place(self, name: str) -> None:
+        window, frames = self._window, self._window.frames
+        wanted = WORKSPACES[name]
+        named = {dock for groups in wanted.values() for group in groups for dock in group}
+        rest = [dock for dock in frames if not any(dock in _all(w) for w in WORKSPACES.values())]
+        for dock in frames.values():
+            window.removeDockWidget(dock)
+        corner = Qt.DockWidgetArea
+        window.setCorner(Qt.Corner.BottomLeftCorner, corner.LeftDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, corner.BottomDockWidgetArea)
+        for area, groups in wanted.items():
+            self._place_area(area, [list(group) for group in groups], rest)
+        for dock in frames:
+            if dock not in named and dock not in rest:
+                frames[dock].hide()
+        self._size(name)
+
+    def _place_area(self, area: str, groups: list[list[str]], rest: list[str]) -> None:
+        window, frames = self._window, self._window.frames
+        if area == "bottom":
+            groups[-1] += rest  # docks of third parties join the last group
+        docks = [[frames[name] for name in group if name in frames] for group in groups]
+        firsts = [group[0] for group in docks if group]
+        # Side by side first: a dock that has tabs cannot be split any more.
+        for number, dock in enumerate(firsts):
+            if number:
+                window.splitDockWidget(firsts[number - 1], dock, Qt.Orientation.Horizontal)
+            else:
+                window.addDockWidget(AREAS[area], dock)
+        for group in docks:
+            for left, right in itertools.pairwise(group):
+                window.tabifyDockWidget(left, right)
+            for dock in group:
+                dock.show()
+        for dock in firsts:
+            dock.raise_()
+
+    def _size(self, name: str) -> None:
+        window, frames = self._window, self._window.frames
+        for area, groups in WORKSPACES[name].items():
+            firsts = [frames[group[0]] for group in groups if group[0] in frames]
+            size = COMPARE_BOTTOM if (name, area) == ("Compare", "bottom") else SIZES[area]
+            way = Qt.Orientation.Vertical if area == "bottom" else Qt.Orientation.Horizontal
+            window.resizeDocks(firsts, [size] * len(firsts), way)
+            if len(firsts) > 1:
+                window.resizeDocks(firsts, [640, 600], Qt.Orientation.Horizontal)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            data = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {k: v for k, v in data.items() if isinstance(v, str)} if isinstance(data, dict) else {}
+
+
+def _all(workspace: dict[str, list[list[str]]]) -> set[str]:
+    return {dock for groups in workspace.values() for group in groups for dock in group}

@@ -1,0 +1,1 @@
+"""Plots: the maths of curves, their themed widgets and their export."""

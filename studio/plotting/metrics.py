@@ -1,0 +1,120 @@
+"""What the name of a metric says: its title, unit, better direction and how to write a value."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+Better = Literal["", "higher", "lower"]
+
+_TITLES = {
+    "lr": "Learning rate",
+    "macs": "MACs",
+    "params": "Parameters",
+    "bytes": "Size",
+    "peak_bytes": "Peak memory",
+    "fps": "Frames",
+    "fid": "FID",
+    "kid": "KID",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "samples": "Samples",
+}
+_WORDS = {
+    "val": "validation",
+    "top1": "top-1",
+    "top5": "top-5",
+    "acc": "accuracy",
+    "lr": "learning rate",
+    "ort": "ONNX Runtime",
+    "macs": "MACs",
+    "ms": "",
+    "seconds": "",
+}
+_PERCENT = ("top1", "top5", "acc", "accuracy", "agreement", "percent", "map", "miou")
+_HIGHER = (*_PERCENT, "psnr", "ssim", "f1", "fps", "snr", "sqnr", "auc", "overlap")
+_LOWER = ("loss", "error", "ms", "bytes", "params", "macs", "flops", "fid", "kid", "lpips")
+_LOWER_TOO = ("seconds", "energy", "area", "latency", "mse", "mae", "perplexity", "clipped")
+_COUNTS = ("params", "macs", "flops", "samples", "step", "epoch", "count")
+
+
+def words(metric: str) -> list[str]:
+    """Return the words of a metric's name: ``val_top1`` gives ``["val", "top1"]``."""
+    return [word for word in metric.replace(".", "_").replace("/", "_").lower().split("_") if word]
+
+
+def title(metric: str) -> str:
+    """Name of a metric for people: ``val_top1`` is "Validation top-1"."""
+    if metric in _TITLES:
+        return _TITLES[metric]
+    text = " ".join(filter(None, (_WORDS.get(word, word) for word in words(metric)))) or metric
+    return text[0].upper() + text[1:]
+
+
+def unit(metric: str) -> str:
+    """Unit by the rule of the name; empty for a pure number such as a loss."""
+    parts = words(metric)
+    last = parts[-1] if parts else ""
+    if any(part in _PERCENT for part in parts):
+        return "%"
+    units = {"ms": "ms", "us": "µs", "seconds": "s", "s": "s", "bytes": "bytes", "bits": "bit"}
+    units |= {"fps": "fps", "psnr": "dB", "snr": "dB", "sqnr": "dB", "macs": "MAC", "mb": "MB"}
+    units |= {"energy": "J", "joules": "J", "watts": "W"}
+    return units.get(last, "")
+
+
+def better(metric: str) -> Better:
+    """Which direction wins; empty when neither does, as for a learning rate."""
+    parts = words(metric)
+    if any(part in _LOWER or part in _LOWER_TOO for part in parts):
+        return "lower"
+    if any(part in _HIGHER for part in parts):
+        return "higher"
+    return ""
+
+
+def rank(metric: str) -> tuple[int, str]:
+    """Sort key: accuracies first, then losses, then the rest; the learning rate last."""
+    if metric == "lr":
+        return 4, metric
+    if unit(metric) == "%":
+        return 0, metric
+    if "loss" in words(metric):
+        return 1, metric
+    return (2 if better(metric) else 3), metric
+
+
+def number(value: float, metric: str = "") -> str:
+    """Write a value in the digits that its metric deserves, without the unit."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    parts = words(metric)
+    if unit(metric) == "%":
+        return f"{value:.2f}"
+    if parts and (parts[-1] in _COUNTS or parts[-1] == "bytes") and value == int(value):
+        return f"{int(value):,}"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e7 or size < 1e-4:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    if size >= 1000 and value == int(value):
+        return f"{int(value):,}"
+    digits = max(0, 3 - math.floor(math.log10(size)))
+    return f"{value:.{min(digits, 6)}f}"
+
+
+def with_unit(value: float, metric: str) -> str:
+    """Write a value with its unit: "84.5 %", "1.9 ms", "317,356 bytes"."""
+    suffix = unit(metric)
+    return f"{number(value, metric)} {suffix}" if suffix else number(value, metric)
+
+
+def split(key: str) -> tuple[str, str]:
+    """Split ``node.metric`` into both; a key without a dot is a metric of no node."""
+    node, _, metric = key.rpartition(".")
+    return node, metric

@@ -1,0 +1,148 @@
+"""One line of the table of runs, made of small files: result, settings, title, marks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from backend.core.run import Run
+from studio.run_watch import FINAL, quick_state, read_json
+
+_FILES = ("result.json", "run.json", "studio.json", "graph.json")
+_LOWER = re.compile(
+    r"(^|[_./ ])(loss|err|error|ms|s|seconds|bytes|kb|mb|kib|mib|mae|mse|rmse|fid|lpips|kl|"
+    r"params|macs|flops|latency|size|memory|energy|perplexity|gap|drop)([_./ ]|$)"
+)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What the table of runs shows of one run."""
+
+    name: str
+    label: str = ""
+    state: str = "queued"
+    started: float = 0.0
+    """Seconds since 1970."""
+    seconds: float = 0.0
+    status: str = ""
+    """What the result says; ``state`` knows of runs without one, too."""
+    error: str = ""
+    best: dict[str, float] = field(default_factory=dict)
+    """By ``node.metric``: the least or the most, whichever is better."""
+    last: dict[str, float] = field(default_factory=dict)
+    star: bool = False
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    sweep: str = ""
+    set: dict[str, Any] = field(default_factory=dict)
+    """What a sweep gave this run, by ``node.param``."""
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is better, judged by its name: losses, errors, times and sizes."""
+    return bool(_LOWER.search(metric.rpartition("/")[2].lower()))
+
+
+def key_of(folder: Path) -> list[int]:
+    """Return what tells whether a row is out of date: the times of the files it is made of."""
+    return [_changed_ns(folder / name) for name in _FILES]
+
+
+def read_row(folder: Path) -> RunRow | str:
+    """Read the row of a run; a sentence when the folder is no run or cannot be read."""
+    graph_file = folder / "graph.json"
+    try:
+        title = _title(graph_file)
+    except FileNotFoundError:
+        return f'"{folder.name}" is no run: it lacks graph.json. Delete it, or put the file back.'
+    except OSError as error:
+        return f'The run "{folder.name}" cannot be read ({error.strerror}).'
+    run = Run(folder)
+    result, settings = run.result, run.settings
+    marks = read_json(folder / "studio.json")
+    best, last = _figures(result.get("metrics", {}))
+    status = str(result.get("status", ""))
+    return RunRow(
+        name=folder.name,
+        label=str(marks.get("label") or title or folder.name),
+        state=status if status in FINAL else quick_state(run),
+        started=_started(folder),
+        seconds=float(result.get("seconds", 0.0)),
+        status=status,
+        error=str(result.get("error", "")),
+        best=best,
+        last=last,
+        sweep=_text(settings.get("sweep")),
+        set=_mapping(settings.get("set")),
+        **_marks(marks),
+    )
+
+
+def to_json(row: RunRow) -> dict[str, Any]:
+    """Return a row as JSON data."""
+    return asdict(row)
+
+
+def from_json(data: Mapping[str, Any]) -> RunRow:
+    """Return the row of JSON data that :func:`to_json` made.
+
+    Raises:
+        TypeError, KeyError: it is of another version.
+    """
+    known = {f.name for f in fields(RunRow)}
+    values = {key: value for key, value in data.items() if key in known}
+    return RunRow(**{**values, "tags": tuple(values["tags"])})
+
+
+def _title(path: Path) -> str:
+    data = json.loads(text) if (text := path.read_bytes()).startswith(b"{") else {}
+    return str(data.get("name", "")) if isinstance(data, dict) else ""
+
+
+def _figures(metrics: object) -> tuple[dict[str, float], dict[str, float]]:
+    best, last = {}, {}
+    for node, figures in _mapping(metrics).items():
+        for name, value in _mapping(figures).items():
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                key = f"{node}.{name}"
+                best[key] = float(value["min" if lower_is_better(name) else "max"])
+                last[key] = float(value["last"])
+    return best, last
+
+
+def _marks(data: Mapping[str, Any]) -> dict[str, Any]:
+    tags = data.get("tags")
+    return {
+        "star": bool(data.get("star")),
+        "tags": tuple(map(str, tags)) if isinstance(tags, list) else (),
+        "note": _text(data.get("note")),
+    }
+
+
+def _started(folder: Path) -> float:
+    """When the first attempt began; when the run was made, if none did."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with open(folder / "events.jsonl", "rb") as file:
+            return float(json.loads(file.readline(65_536))["t"])
+    return _changed_ns(folder / "graph.json") / 1e9
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,1 @@
+"""Small painted widgets: the look of `studio.theme` in every control, one file each."""
