@@ -11,7 +11,15 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from studio.docks.output_facts import table_html
 from studio.theme import theme
 
-PACKAGES = ("fretsaw", "PySide6", "pydantic", "numpy", "pyqtgraph", "torch", "onnxruntime")
+PACKAGES = (
+    "fretsaw",
+    "PySide6-Essentials",
+    "pydantic",
+    "numpy",
+    "pyqtgraph",
+    "torch",
+    "onnxruntime",
+)
 LICENCES = (
     ("Inter", "Copyright The Inter Project Authors", "SIL Open Font License 1.1"),
     ("JetBrains Mono", "Copyright The JetBrains Mono Project Authors", "SIL Open Font License 1.1"),
@@ -45,10 +53,10 @@ class AboutPage(QWidget):
     def _dress(self) -> None:
         for label in (self.text, self.versions, self.licences):
             label.setFont(theme().font("body"))
+        self.licences.setFont(theme().font("small"))
+        self.licences.setProperty("tone", "muted")
         self.versions.setText(table_html([(name, [found]) for name, found in versions()]))
-        self.licences.setText(
-            table_html([(name, [f"{who}, {licence}"]) for name, who, licence in LICENCES])
-        )
+        self.licences.setText("\n".join(f"{n}: {who}, {licence}" for n, who, licence in LICENCES))
 
 
 def versions() -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import logging.handlers
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -78,7 +78,7 @@ def _after_first_paint(window: MainWindow, path: Path | None) -> None:
 
 
 def _catch(window: MainWindow) -> None:
-    """No bare traceback reaches a user: an error nobody foresaw is logged and told in a sentence."""
+    """Log an error that nobody foresaw and tell it in a sentence: no traceback reaches a user."""
 
     def caught(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -98,7 +98,7 @@ def _catch(window: MainWindow) -> None:
     )
 
 
-def _diagnose(window: MainWindow) -> object:
+def _diagnose(window: MainWindow) -> Callable[[], None]:
     return lambda: window.act("diagnostics")
 
 

@@ -1,4 +1,4 @@
-"""A question over the window: one sentence, its answers as buttons, Esc for leaving all as it is."""
+"""A question over the window: one sentence, answers as buttons, Esc leaves all as it is."""
 
 from __future__ import annotations
 

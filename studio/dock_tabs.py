@@ -59,14 +59,14 @@ class DockTabs(QObject):
             for frame in self._frames_of(bar):
                 tabbed[frame] = bar
         for frame in self._frames:
-            bar = tabbed.get(frame)
-            frame.show_strip(bar is None)
+            group = tabbed.get(frame)
+            frame.show_strip(group is None)
             if frame.tools is None:
                 continue
-            if bar is None:
+            if group is None:
                 frame.return_tools()
             else:
-                self._lay_over(frame, bar, frame.tools)
+                self._lay_over(frame, group, frame.tools)
 
     def _lay_over(self, frame: DockFrame, bar: QTabBar, tools: QWidget) -> None:
         if tools.parent() is not self._window:

@@ -19,7 +19,7 @@ from backend.core.errors import DocumentError
 from backend.core.graph import Change, Graph, Link, Problem
 from backend.core.node import NodeSpec
 from backend.core.workspace import Workspace
-from studio.document_file import DocumentFile
+from studio.document_file import DocumentFile, completed
 from studio.editor import commands, edits, titles
 from studio.editor import notes as sheets
 from studio.editor.fragment import Placed
@@ -295,8 +295,7 @@ class Document(QObject):
             InUse: another window edits that file.
             DocumentError: it cannot be written; the document keeps the file it had.
         """
-        path = Path(path)
-        path = path if path.suffix else path.with_suffix(".json")
+        path = completed(Path(path))
         old, name = self._file, self.graph.name
         file = old if old and old.is_at(path) else DocumentFile(path, self._workspace)
         self.graph.name = path.stem if name == "untitled" else name

@@ -169,6 +169,23 @@ class DocumentFile:
         return path if is_older else None
 
 
+def completed(path: Path) -> Path:
+    """Return a path that ends in ``.json``.
+
+    Raises:
+        DocumentError: the ending had to be added and there is such a file: nobody was asked.
+    """
+    if path.suffix.lower() == ".json":
+        return path
+    full = path.with_name(f"{path.name}.json")
+    if full.exists():
+        raise DocumentError(
+            f'There is already a file "{full.name}".',
+            "Write its whole name to replace it, or choose another.",
+        )
+    return full
+
+
 def digest_of(path: Path) -> str | None:
     """Return a digest of a file's content; None when it cannot be read."""
     try:

@@ -105,6 +105,11 @@ class Form(QWidget):
             area.ensureWidgetVisible(row)
         return True
 
+    def focus_first(self) -> None:
+        """Put the cursor into the first field."""
+        if self._rows:
+            self.focus_field(next(iter(self._rows)))
+
     def row(self, name: str) -> FormRow:
         """Return the row of a field; those of a nested model are called ``group.field``."""
         return self._rows[name]
@@ -235,7 +240,6 @@ class Form(QWidget):
     def _show_tip(self, row: FormRow, place: QPoint) -> None:
         if self._tip is None:
             self._tip = FieldTip(self)
-            self._tip.help_wanted.connect(self.help_wanted)
         self._tip.show_for(row.spec, self.source, row, place)
 
 

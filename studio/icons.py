@@ -93,9 +93,7 @@ class _GlyphEngine(QIconEngine):
         super().__init__()
         self._name, self._color, self._active = name, color, active
 
-    def paint(
-        self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State
-    ) -> None:
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         color = self._color
         if mode == QIcon.Mode.Disabled:
             color = "disabled_ink"

@@ -20,7 +20,7 @@ AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-# Name of a workspace -> area -> groups of tabs from left to right; the first of a group is in front.
+# Workspace -> area -> groups of tabs from left to right; the first of a group is in front.
 WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
     "Graph": {
         "left": [["nodes", "files"]],
@@ -112,9 +112,9 @@ class Layouts(QObject):
         window.setCorner(Qt.Corner.BottomRightCorner, corner.BottomDockWidgetArea)
         for area, groups in wanted.items():
             self._place_area(area, [list(group) for group in groups], rest)
-        for dock in frames:
-            if dock not in named and dock not in rest:
-                frames[dock].hide()
+        for dock_name, frame in frames.items():
+            if dock_name not in named and dock_name not in rest:
+                frame.hide()
         self._size(name)
 
     def _place_area(self, area: str, groups: list[list[str]], rest: list[str]) -> None:
@@ -152,7 +152,8 @@ class Layouts(QObject):
             data = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return {k: v for k, v in data.items() if isinstance(v, str)} if isinstance(data, dict) else {}
+        pairs = data.items() if isinstance(data, dict) else ()
+        return {key: value for key, value in pairs if isinstance(value, str)}
 
 
 def _all(workspace: dict[str, list[list[str]]]) -> set[str]:

@@ -381,4 +381,3 @@ class MainWindow(QMainWindow):
     def _discard_and_close(self) -> None:
         self._is_closing = True
         self.close()
-

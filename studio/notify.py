@@ -20,7 +20,8 @@ def notify(title: str, text: str) -> bool:
 def _command(title: str, text: str) -> list[str] | None:
     if sys.platform == "darwin" and shutil.which("osascript"):
         # the words travel as arguments: nothing in them is read as a script
-        script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
+        script = "display notification (item 2 of argv) with title (item 1 of argv)"
+        script = f"on run argv\n{script}\nend run"
         return ["osascript", "-e", script, title, text]
     if sys.platform.startswith("linux") and shutil.which("notify-send"):
         return ["notify-send", "--app-name=Fretsaw", "--", title, text]

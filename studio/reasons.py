@@ -1,7 +1,8 @@
-"""Why an action cannot be done now, in a few words; empty when it can. And which switches are on."""
+"""Why an action cannot be done now, in a few words; empty when it can. Which switches are on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from studio.theme import theme
@@ -117,7 +118,7 @@ def _has_failed(window: MainWindow) -> str:
     return _runnable(window) or ("" if failed else "no failed node")
 
 
-_REASONS = {
+_REASONS: dict[str, Callable[[MainWindow], str]] = {
     "graph": _graph,
     "nodes": _nodes,
     "selected": _selected,
@@ -136,12 +137,23 @@ _REASONS = {
     "resumable": _resumable,
     "has_failed": _has_failed,
 }
-_SWITCHES = {
-    "minimap_shown": lambda window: window.canvas.is_map_shown(),
-    "queue_paused": lambda window: window.session.runner.is_paused,
-    "bypassed": lambda window: bool(window.session.selection.nodes)
-    and all(
-        window.session.document.graph.nodes[name].bypass
-        for name in window.session.selection.nodes
-    ),
+
+
+def _minimap_shown(window: MainWindow) -> bool:
+    return window.canvas.is_map_shown()
+
+
+def _queue_paused(window: MainWindow) -> bool:
+    return window.session.runner.is_paused
+
+
+def _bypassed(window: MainWindow) -> bool:
+    names, nodes = window.session.selection.nodes, window.session.document.graph.nodes
+    return bool(names) and all(nodes[name].bypass for name in names if name in nodes)
+
+
+_SWITCHES: dict[str, Callable[[MainWindow], bool]] = {
+    "minimap_shown": _minimap_shown,
+    "queue_paused": _queue_paused,
+    "bypassed": _bypassed,
 }

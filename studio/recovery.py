@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-
 from studio.document_file import InUse
 from studio.journal import Journal, Leftover
 
@@ -37,7 +36,8 @@ def _ask(window: MainWindow, left: list[Leftover]) -> None:
             window.session.document.restore(first, as_copy=True)
         window.show_graph()
         window.view.zoom_to_fit()
-        window.session.tell(f'"{first.name}" is as you left it.', "It is not saved yet.", kind="good")
+        text = f'"{first.name}" is as you left it.'
+        window.session.tell(text, "It is not saved yet.", kind="good")
 
     def discard() -> None:
         first.discard()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from studio.notify import notify
 from studio.run_fold import RunFold
 from studio.run_names import newest_of
-from studio.notify import notify
 from studio.words import duration
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class RunDisplay(QObject):
         super().__init__(window)
         self._window = window
         self._session = window.session
-        self._states: dict[str, str] = {}
+        self._live: set[str] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -128,12 +128,11 @@ class RunDisplay(QObject):
 
     def _look_for_ends(self) -> None:
         runner = self._session.runner
-        now = {name: runner.state(name) for name in [*runner.active, *runner.queued]}
-        for name, before in list(self._states.items()):
-            if name in now or before not in ("running", "cancelling"):
-                continue
-            self._tell_end(name, runner.state(name))
-        self._states = now
+        now = {*runner.active, *runner.queued}
+        for name in sorted(self._live):
+            if name not in now:
+                self._tell_end(name, runner.state(name))
+        self._live = now
 
     def _tell_end(self, name: str, state: str) -> None:
         session, window = self._session, self._window

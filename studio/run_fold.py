@@ -183,7 +183,10 @@ class RunFold:
     # -- one method an event ---------------------------------------------------------------------
 
     def _node(self, name: str) -> NodeRun:
-        return self.nodes.setdefault(name, NodeRun())
+        node = self.nodes.get(name)
+        if node is None:
+            node = self.nodes[name] = NodeRun(state=_seen("idle", self.state))
+        return node
 
     def _put(self, node: NodeRun, told: str) -> None:
         node.told, node.state = told, _seen(told, self.state)

@@ -111,7 +111,7 @@ class RunIndex(QObject):
         folder = self._workspace.runs / name
         if is_held(folder / "run.lock") or is_held(folder / "wait.lock"):
             raise DocumentError(f'The run "{name}" is going on.', "Stop it before deleting it.")
-        if not name or folder.parent != self._workspace.runs or not folder.is_dir():
+        if name not in run_names(self._workspace):
             raise DocumentError(f'There is no run "{name}" any more.')
         # One step, so that never half a run is left among the others.
         grave = folder.with_name(f"{_DELETED}{uuid.uuid4().hex[:12]}")
@@ -144,7 +144,7 @@ class RunIndex(QObject):
             known = kept.get(name)
             # What has no result may have died since, which no file tells.
             if known is None or known[0] != key or known[1].state in ("queued", "running"):
-                found[name] = (key, read_row(folder))
+                found[name] = (key, _row(folder))
             else:
                 found[name] = known
         return found
@@ -173,8 +173,8 @@ class RunIndex(QObject):
         self.is_loaded = True
         self._reading = None
         if changed:
-            text = _dump(self._kept)
-            self._background.do(lambda: _save(self._cache, text), lambda _: None)
+            kept = dict(self._kept)
+            self._background.do(lambda: _save(self._cache, kept), lambda _: None)
         self.changed.emit()
 
     def _took(self, token: object, start: int, found: object, changed: bool) -> None:
@@ -236,6 +236,14 @@ class RunIndex(QObject):
             self.changed.emit()
 
 
+def _row(folder: Path) -> RunRow | str:
+    """One odd folder among thousands must not keep the others from being shown."""
+    try:
+        return read_row(folder)
+    except Exception as error:
+        return f'The run "{folder.name}" cannot be read ({sentence(error)})'
+
+
 def _load(path: Path) -> _Kept:
     data = read_json(path)
     if data.get("version") != CACHE_VERSION or not isinstance(data.get("runs"), dict):
@@ -247,11 +255,9 @@ def _load(path: Path) -> _Kept:
     return kept
 
 
-def _dump(kept: _Kept) -> str:
-    runs = {n: (k, to_json(row)) for n, (k, row) in kept.items() if row.state not in UNFINISHED}
-    return json.dumps({"version": CACHE_VERSION, "runs": runs})
-
-
-def _save(path: Path, text: str) -> None:
+def _save(path: Path, kept: _Kept) -> None:
+    rows = [(name, key, to_json(r)) for name, (key, r) in kept.items() if r.state not in UNFINISHED]
+    # Row by row: one call for all of it would keep the window from its turn.
+    runs = ",\n".join(f"{json.dumps(name)}: {json.dumps([key, row])}" for name, key, row in rows)
     with suppress(OSError):
-        write_atomic(path, text)
+        write_atomic(path, f'{{"version": {CACHE_VERSION}, "runs": {{\n{runs}\n}}}}\n')

@@ -82,10 +82,15 @@ def _holds(process: psutil.Process, run: Run) -> bool:
 
 
 def _kill_group(process: psutil.Process) -> None:
-    """Kill the whole group if the process leads it; else it and its children, nobody else."""
+    """Kill the whole group if it is the run's own; else the process and its children alone.
+
+    It is when the process leads it, or when its leader is gone, as that of a detached process is.
+    The group of a script that started the run is not: its leader is the script.
+    """
     children = process.children(recursive=True)
-    if os.name != "nt" and os.getpgid(process.pid) == process.pid != os.getpgid(0):
-        os.killpg(process.pid, signal.SIGKILL)
+    group = os.getpgid(process.pid) if os.name != "nt" else 0
+    if group and group != os.getpgid(0) and (group == process.pid or not psutil.pid_exists(group)):
+        os.killpg(group, signal.SIGKILL)
     else:
         process.kill()
     for child in children:  # those who made a group of their own

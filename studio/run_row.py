@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def read_row(folder: Path) -> RunRow | str:
 
 def to_json(row: RunRow) -> dict[str, Any]:
     """Return a row as JSON data."""
-    return asdict(row)
+    return dict(vars(row))
 
 
 def from_json(data: Mapping[str, Any]) -> RunRow:
@@ -101,7 +101,11 @@ def from_json(data: Mapping[str, Any]) -> RunRow:
 
 
 def _title(path: Path) -> str:
-    data = json.loads(text) if (text := path.read_bytes()).startswith(b"{") else {}
+    """What the document calls itself; empty for a damaged one, whose results are still of use."""
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError:
+        return ""
     return str(data.get("name", "")) if isinstance(data, dict) else ""
 
 
@@ -127,9 +131,9 @@ def _marks(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _started(folder: Path) -> float:
     """When the first attempt began; when the run was made, if none did."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with open(folder / "events.jsonl", "rb") as file:
-            return float(json.loads(file.readline(65_536))["t"])
+    wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError)
+    with wrong, open(folder / "events.jsonl", "rb") as file:
+        return float(json.loads(file.readline(65_536))["t"])
     return _changed_ns(folder / "graph.json") / 1e9
 
 

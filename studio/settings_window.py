@@ -179,9 +179,10 @@ class SettingsWindow(QWidget):
         self.list.setStyleSheet(
             f"QListWidget {{ border: none; border-right: 1px solid {look.color('line').name()};"
             f" padding: {look.px(8)}px; }}"
-            f" QListWidget::item {{ height: {look.px(32)}px; border-radius: {look.px(4)}px;"
-            f" padding-left: {look.px(8)}px; }}"
+            f" QListWidget::item {{ border-radius: {look.px(4)}px; padding-left: {look.px(8)}px; }}"
         )
+        for row in range(self.list.count()):
+            self.list.item(row).setSizeHint(QSize(look.px(120), look.px(32)))
         self.setMinimumSize(look.px(560), look.px(360))
         self.resize(look.px(180 + _PAGE_WIDTH), look.px(560))
 

@@ -74,6 +74,9 @@ class ShortcutRow(QWidget):
         self.edit.setMaximumSequenceLength(1)
         self.edit.setAccessibleName(f"Keys of {action.text}")
         self.edit.setClearButtonEnabled(True)
+        self._line = self.edit.findChild(QLineEdit)
+        if self._line is not None:
+            self._line.setAccessibleName(f"Keys of {action.text}")
         self.edit.editingFinished.connect(self._finished)
         usual = action.shortcut or "none"
         self.reset = tool("restart", f"Back to the usual keys: {usual}", small=True)
@@ -90,6 +93,8 @@ class ShortcutRow(QWidget):
         self.edit.blockSignals(True)
         self.edit.setKeySequence(QKeySequence(keys))
         self.edit.blockSignals(False)
+        if self._line is not None:
+            self._line.setPlaceholderText("no keys")  # Qt puts its own words back each time
         is_changed = QKeySequence(keys) != QKeySequence(self.action.shortcut)
         policy = self.reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)

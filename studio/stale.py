@@ -46,6 +46,7 @@ class StaleCheck(QObject):
         self._workspace = workspace
         self._specs = specs
         self._answers: OrderedDict[Signature, Stale | None] = OrderedDict()
+        self._waiting: dict[str, Signature] | None = None
         self._wanted: tuple[Graph, str] | None = None
         self._asked: dict[str, Signature] = {}
         self._process: QProcess | None = None
@@ -64,7 +65,9 @@ class StaleCheck(QObject):
         if self._memo is not None and self._memo[0] is graph and self._memo[1] == device:
             return self._memo[2]
         marks = signatures(graph, device)
-        if any(mark not in self._answers for mark in marks.values()):
+        is_open = any(mark not in self._answers for mark in marks.values())
+        if is_open and marks not in (self._asked if self._process else None, self._waiting):
+            self._waiting = marks
             self._wanted = (Graph.from_json(graph.to_json()), device)
             if self._process is None:
                 self._timer.start()
@@ -96,7 +99,7 @@ class StaleCheck(QObject):
     def _start(self) -> None:
         if self._wanted is None or self._process is not None:
             return
-        (graph, device), self._wanted = self._wanted, None
+        (graph, device), self._wanted, self._waiting = self._wanted, None, None
         self._asked = signatures(graph, device)
         make_paths_absolute(graph, self._specs())
         try:

@@ -112,7 +112,8 @@ class StoragePage(QWidget):
         if results:
             text = f"{_count(results)} that no run refers to take {size(count)}."
         else:
-            text = f"Nothing to free: {_count(answer['kept'])} are all in use by runs."
+            kept = f"{_count(answer['kept'])} in use by runs"
+            text = f"Nothing to free: {kept}. What was used in the last ten minutes is kept too."
         self.outcome.setText(text)
 
     def free_unused(self) -> None:
@@ -173,23 +174,27 @@ class StoragePage(QWidget):
         self.progress.setRange(0, 0)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Freeing")
+        self.progress.setFixedHeight(4)
         self.progress.hide()
         self.hint = QLabel("Runs are deleted in the Runs dock; their results can be freed then.")
         self.hint.setProperty("tone", "muted")
         self.hint.setWordWrap(True)
         for parts in ((self.count, folder), (self.free,)):
-            row = QHBoxLayout()
-            for part in parts:
-                row.addWidget(part)
-            row.addStretch(1)
+            line = QHBoxLayout()
+            for button in parts:
+                line.addWidget(button)
+            line.addStretch(1)
             column.addWidget(self.said if parts[0] is self.count else self.outcome)
-            column.addLayout(row)
+            column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.hint)
 
     def _dress(self) -> None:
         look = theme()
-        for _, label in self._rows.values():
+        chunk = f"QProgressBar::chunk {{ background: {look.color('muted').name()}; }}"
+        for bar, label in self._rows.values():
+            bar.setFixedHeight(look.px(4))
+            bar.setStyleSheet(chunk)  # blade is for what happens now
             label.setFont(look.mono())
             label.setMinimumWidth(look.px(150))
         for label in (self.said, self.hint):

@@ -19,7 +19,8 @@ QSplitter::handle:vertical {{ height: 1px; }}
 QToolTip {{ background: {card}; color: {ink}; border: {border}px solid {border_strong};
   padding: {s4}px {s8}px; }}
 QMenuBar {{ background: {panel}; border: none; spacing: 2px; }}
-QMenuBar::item {{ padding: {s4}px 9px; margin: {s4}px 0; border-radius: {r_field}px; background: transparent; }}
+QMenuBar::item {{ padding: {s4}px 9px; margin: {s4}px 0;
+  border-radius: {r_field}px; background: transparent; }}
 QMenuBar::item:selected {{ background: {hover}; }}
 QMenuBar::item:pressed {{ background: {pressed}; }}
 QMenu {{ background: {card}; border: {border}px solid {border_strong}; padding: {s4}px;
@@ -48,8 +49,8 @@ QPushButton[kind="quiet"]:hover {{ background: {hover}; }}
 QPushButton[kind="quiet"]:focus {{ border-color: {blade}; }}
 QPushButton[kind="danger"] {{ color: {bad}; }}
 QPushButton[kind="danger"]:hover {{ border-color: {bad}; }}
-QPushButton[kind="status"] {{ background: transparent; border: 1px solid transparent; padding: 0 4px;
-  min-height: {s20}px; max-height: {s20}px; font-weight: 400; }}
+QPushButton[kind="status"] {{ background: transparent; border: 1px solid transparent;
+  padding: 0 4px; min-height: {s20}px; max-height: {s20}px; font-weight: 400; }}
 QPushButton[kind="status"]:hover {{ background: {hover}; }}
 QPushButton[kind="status"]:focus {{ border-color: {blade}; }}
 QPushButton[kind="status"][tone="warn"] {{ color: {warn_text}; }}
@@ -127,9 +128,10 @@ QLabel[tone="good"] {{ color: {good}; }}
 QLabel[tone="blade"] {{ color: {blade}; }}
 """
 _NAMES = (
-    "ink panel line blade card border_strong hover pressed selected disabled_ink field bad "
-    "on_blade blade_hover blade_pressed muted plot_grid warn good"
-).split()
+    *("ink", "muted", "panel", "line", "blade", "card", "field", "bad", "warn", "good"),
+    *("border_strong", "hover", "pressed", "selected", "disabled_ink", "plot_grid"),
+    *("on_blade", "blade_hover", "blade_pressed"),
+)
 
 
 def sheet(theme: Theme) -> str:
@@ -144,9 +146,9 @@ def sheet(theme: Theme) -> str:
         "r_field": 4,
         "r_button": 6,
         # a style sheet's height is that of the content: two borders less
-        "h_button": theme.px(28) - 2,
-        "h_primary": theme.px(32) - 2,
-        "h_field": theme.px(28) - 2,
+        "h_button": theme.px(28) - 2 * theme.border,
+        "h_primary": theme.px(32) - 2 * theme.border,
+        "h_field": theme.px(28) - 2 * theme.border,
         "h_tab": theme.px(32) - 2,
         "micro": theme.px(11),
         "small": theme.px(12),

@@ -61,7 +61,9 @@ class SearchButton(QPushButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         is_lit = self.underMouse() or self.hasFocus()
-        painter.setPen(look.color("blade" if self.hasFocus() else "border_strong" if is_lit else "line"))
+        painter.setPen(
+            look.color("blade" if self.hasFocus() else "border_strong" if is_lit else "line")
+        )
         painter.setBrush(look.color("field"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         middle = self.height() / 2

@@ -7,6 +7,7 @@ import os
 # Before torch and huggingface_hub are imported, since they read these once.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # windows of tests need no screen
 
 import pytest
 import torch

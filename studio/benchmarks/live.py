@@ -134,5 +134,3 @@ def _grown(window: Any, make_run: Any, settle: Any, speed: float, seconds: float
     grown = (psutil.Process().memory_info().rss - before) / 1e6
     process.join()
     return max(0.0, grown)
-
-

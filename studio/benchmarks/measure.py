@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -126,7 +127,7 @@ def curves() -> dict[str, Any]:
         ]
         began = time.perf_counter()
         watch.fold.feed(more)
-        dock.redraw()
+        dock.tick()
         for widget in (dock, *dock.findChildren(QWidget)):
             if widget.isVisible():
                 widget.repaint()
@@ -180,7 +181,7 @@ def _make_run(window: Any, name: str) -> Any:
     return Run.create(Graph(name=name), window.session.workspace)
 
 
-MEASUREMENTS = {
+MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "catalog": catalog,
     "first_paint": first_paint,
     "add_nodes": add_nodes,

@@ -46,11 +46,20 @@ def bench(session: Options) -> dict[str, Any]:
         ("first_paint_s", statistics.median(paint), 1.5, f"median of {STARTS}, {_spread(paint)}"),
         ("add_500_nodes_s", nodes["add_500_nodes_s"], 0.5, "with 499 links, to the painted canvas"),
         ("frame_ms_8x20k", frame["frame_ms_8x20k"], 60, f"median of {frame['frames']}, whole dock"),
-        ("tick_p99_ms", live["tick_p99_ms"], 16, f"{live['ticks']} ticks, 20 runs, worst "
-         f"{live['tick_worst_ms']:.1f} ms"),
+        (
+            "tick_p99_ms",
+            live["tick_p99_ms"],
+            16,
+            f"{live['ticks']} ticks, 20 runs, worst {live['tick_worst_ms']:.1f} ms",
+        ),
         ("gui_rss_mb", memory["gui_rss_mb"], 220, "first pipeline open, docks filled"),
-        ("leak_mb_10min", live["leak_mb_10min"], 10, f"{live['events']:,} events in "
-         f"{live['seconds']:.0f} s, what ten minutes at 20 a second bring"),
+        (
+            "leak_mb_10min",
+            live["leak_mb_10min"],
+            10,
+            f"{live['events']:,} events in "
+            f"{live['seconds']:.0f} s, what ten minutes at 20 a second bring",
+        ),
     )
     for name, value, limit, how in rows:
         print(f"{name:<24}{value:>10.2f}  {limit:<5}  {how} ({platform})")

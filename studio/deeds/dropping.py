@@ -49,9 +49,7 @@ def add_folder(window: MainWindow, folder: Path) -> None:
     """Put an Image folder node for these pictures on the canvas."""
     window.show_graph()
     document = window.session.document
-    name = document.add(
-        "data.image_folder", window.view.place_for_paste(), {"folder": str(folder)}
-    )
+    name = document.add("data.image_folder", window.view.place_for_paste(), {"folder": str(folder)})
     window.session.reveal(name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.core.errors import DocumentError
 from studio.editor import clipboard
 
 if TYPE_CHECKING:
@@ -23,40 +22,33 @@ def redo(window: MainWindow) -> None:
 
 def copy(window: MainWindow) -> None:
     """Put the selected nodes, with their links, on the clipboard."""
-    clipboard.copy(window.session.document, window.session.selection.nodes)
+    chosen = window.session.selection
+    clipboard.copy(window.session.document, chosen.nodes, chosen.notes)
 
 
 def cut(window: MainWindow) -> None:
     """Copy the selected nodes and remove them."""
-    copy(window)
-    delete(window)
+    chosen = window.session.selection
+    clipboard.cut(window.session.document, chosen.nodes, chosen.notes)
 
 
 def paste(window: MainWindow) -> None:
     """Put what is on the clipboard where the pointer is, or in the middle."""
-    fragment = clipboard.read()
-    if fragment is None:
-        raise DocumentError("The clipboard holds no nodes.", "Copy some first.")
-    names = window.session.document.insert(fragment, window.view.place_for_paste())
+    names = clipboard.paste(window.session.document, window.view.place_for_paste())
     window.session.selection.set(names)
 
 
 def duplicate(window: MainWindow) -> None:
     """Put a copy of the selected nodes beside them, fed by the same links."""
-    document, names = window.session.document, window.session.selection.nodes
-    made = clipboard.duplicate(document, names)
+    chosen = window.session.selection
+    made = clipboard.duplicate(window.session.document, chosen.nodes, chosen.notes)
     window.session.selection.set(made)
 
 
 def delete(window: MainWindow) -> None:
     """Remove what is selected: nodes, links, notes and frames, as one step."""
-    document, chosen = window.session.document, window.session.selection
-    nodes, links, notes = chosen.nodes, chosen.links, chosen.notes
-    with document.macro(f"Delete {_words(len(nodes), len(links), len(notes))}"):
-        if nodes or links:
-            document.remove(nodes, links)
-        if notes:
-            document.remove_notes(notes)
+    chosen = window.session.selection
+    window.session.document.remove(chosen.nodes, chosen.links, chosen.notes, verb="Delete")
 
 
 def select_all(window: MainWindow) -> None:
@@ -78,9 +70,3 @@ def find(window: MainWindow) -> None:
     nodes = window.dock_widget("nodes")
     if nodes is not None:
         nodes.focus_search()
-
-
-def _words(nodes: int, links: int, notes: int) -> str:
-    counts = ((nodes, "node"), (links, "link"), (notes, "note"))
-    parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts if n]
-    return ", ".join(parts) or "nothing"

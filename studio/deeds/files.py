@@ -16,6 +16,7 @@ from studio.document_file import ChangedOnDisk, InUse
 from studio.tokens import ASSETS
 
 if TYPE_CHECKING:
+    from studio.drop_plan import DropPlan
     from studio.main_window import MainWindow
 
 GRAPHS = "Graphs (*.json);;All files (*)"
@@ -118,7 +119,7 @@ def load_model(window: MainWindow) -> None:
         window.inspect(Path(name))
 
 
-def drop(window: MainWindow, plan: object) -> None:
+def drop(window: MainWindow, plan: DropPlan) -> None:
     """Do what the drop overlay said would happen."""
     from studio.deeds.dropping import carry_out
 
@@ -133,10 +134,7 @@ def export_canvas(window: MainWindow) -> None:
     )
     if not name:
         return
-    if name.endswith(".svg"):
-        window.view.save_svg(Path(name))
-    elif not window.view.grab_picture(2.0).save(name):
-        raise DocumentError(f'"{name}" could not be written.', "Choose a name that ends in .png.")
+    window.view.save_picture(Path(name))
     window.session.tell("Canvas exported.", name, kind="good")
 
 

@@ -37,7 +37,8 @@ def run_anew(window: MainWindow) -> None:
 def rerun_failed(window: MainWindow) -> None:
     """Run the nodes that failed in the run shown, and what follows from them."""
     focus = window.session.focus
-    failed = [name for name, node in focus.fold.nodes.items() if node.state == "failed"] if focus else []
+    nodes = focus.fold.nodes if focus else {}
+    failed = [name for name, node in nodes.items() if node.state == "failed"]
     known = window.session.document.graph.nodes
     start(window, force=[name for name in failed if name in known])
 
@@ -51,7 +52,8 @@ def start(window: MainWindow, **how: Any) -> None:
         how.setdefault("threads", values.threads)
     name = session.runner.start(session.document.graph, **how)
     session.set_focus(name)
-    if name in session.runner.queued:
+    others = [*session.runner.active, *session.runner.queued]
+    if any(other != name for other in others):
         session.tell("Queued.", f"{name} starts when the run before it has ended.")
     window.show_dock("curves", focus=False)
 
@@ -118,7 +120,7 @@ def copy_command(window: MainWindow) -> None:
     document = window.session.document
     if document.path is None or document.is_modified:
         raise DocumentError("The command names a file.", "Save the graph first.")
-    QGuiApplication.clipboard().setText(reproduce.as_command(document.path))
+    QGuiApplication.clipboard().setText(reproduce.as_command(document.graph, path=document.path))
     window.session.tell("Command copied.", str(document.path))
 
 

@@ -46,7 +46,7 @@ def palette(window: MainWindow, text: str = "") -> None:
 
 def diagnostics(window: MainWindow) -> None:
     """Collect what helps to find a fault, without paths and names of the user."""
-    from studio.diagnostics import DiagnosticsWindow
+    from studio.diagnostics_window import DiagnosticsWindow
 
     window.open_tool_window("diagnostics", DiagnosticsWindow)
 
@@ -57,9 +57,7 @@ def rebuild_catalog(window: MainWindow) -> None:
     window.session.tell("Looking for nodes.", "The palette follows in a few seconds.")
 
 
-def inspect(
-    window: MainWindow, path: str | Path = "", run: str = "", node: str = ""
-) -> None:
+def inspect(window: MainWindow, path: str | Path = "", run: str = "", node: str = "") -> None:
     """Show what is in a model file, or in what a node of a run gave."""
     if path:
         window.inspect(Path(path))

@@ -123,7 +123,7 @@ def paint_quantize(painter: QPainter, rect: QRectF) -> None:
         return QPointF(rect.left() + t * rect.width(), middle - value * unit)
 
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    painter.setPen(QPen(look.color("plot_grid"), 1))
+    painter.setPen(QPen(_faint(), 1))
     for level in range(-12, 13):
         y = middle - level * step * unit
         if rect.top() < y < rect.bottom():
@@ -210,7 +210,7 @@ def paint_sparse(painter: QPainter, rect: QRectF) -> None:
     chosen = random.Random(4)
     for cell in _cells(rect, 14):
         kept = chosen.random() < 0.1
-        _cell(painter, cell, theme().color("data" if kept else "plot_grid"))
+        _cell(painter, cell, theme().color("data") if kept else _faint())
 
 
 def paint_bits(painter: QPainter, rect: QRectF) -> None:
@@ -223,7 +223,7 @@ def paint_bits(painter: QPainter, rect: QRectF) -> None:
     for n, bits in enumerate(used):
         for k in range(rows):
             cell = QRectF(left + n * size * 1.3, bottom - (k + 1) * size * 1.3, size, size)
-            _cell(painter, cell, theme().color("result" if k < bits else "plot_grid"))
+            _cell(painter, cell, theme().color("result") if k < bits else _faint())
 
 
 def paint_graph(painter: QPainter, rect: QRectF, graph: Graph) -> None:
@@ -276,6 +276,10 @@ def _cells(rect: QRectF, columns: int) -> list[QRectF]:
         for y in range(rows)
         for x in range(columns)
     ]
+
+
+def _faint() -> QColor:
+    return theme().mix("bench", "ink", 0.09)
 
 
 def _cell(painter: QPainter, rect: QRectF, color: QColor) -> None:

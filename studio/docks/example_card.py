@@ -50,7 +50,7 @@ class ExampleCard(QAbstractButton):
         look = theme()
         if self.wide:
             return QSize(look.px(640), look.px(272))
-        return QSize(look.px(300), 152 + look.px(128))
+        return QSize(look.px(300), 152 + look.px(138))
 
     def minimumSizeHint(self) -> QSize:
         """As high, but as narrow as a title."""
@@ -129,7 +129,8 @@ class ExampleCard(QAbstractButton):
     def _paint_text(self, painter: QPainter, rect: QRectF) -> None:
         """Paint as many lines as there is room for; the last one tells if there is more."""
         look = theme()
-        font = look.font("body")
+        font = look.font("title" if self.wide else "body")
+        font.setWeight(font.Weight.Normal)
         painter.setFont(font)
         painter.setPen(look.color("muted"))
         painter.drawText(rect, _WRAP, fitted(self.example.text, QFontMetricsF(font), rect))

@@ -73,7 +73,10 @@ class Histogram(QWidget):
         if not self._counts:
             return self._nothing
         top = max(range(len(self._counts)), key=self._counts.__getitem__)
-        return f"{len(self._counts)} bins; most in {self.bin_text(top)}"
+        return f"{self._bins_text()}; most in {self.bin_text(top)}"
+
+    def _bins_text(self) -> str:
+        return "1 bin" if len(self._counts) == 1 else f"{len(self._counts)} bins"
 
     def _area(self) -> QRectF:
         look = theme()
@@ -136,7 +139,7 @@ class Histogram(QWidget):
             line(painter, head, text, look.mono("small"), look.color("ink"))
         else:
             scale = ", counts on a log axis" if self._is_log else ""
-            text = f"{len(self._counts)} bins, highest {max(self._counts):,}{scale}"
+            text = f"{self._bins_text()}, highest {max(self._counts):,}{scale}"
             line(painter, head, text, look.font("micro"), muted)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

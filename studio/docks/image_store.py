@@ -15,6 +15,7 @@ from backend.core.files import inside
 from studio.background import Background
 
 MOST_BYTES = 192 * 1024 * 1024
+_MOST_PIXELS = 64_000_000
 DIFFERENCE_SCALE = 48
 """Absolute difference of a channel, of 255, that gets the hottest colour."""
 
@@ -93,6 +94,9 @@ def read_picture(place: Place) -> QImage | str:
     if not path.is_file():
         return f'The picture "{name}" is missing from the run folder.'
     reader = QImageReader(str(path))
+    size = reader.size()
+    if size.width() * size.height() > _MOST_PIXELS:
+        return f'The picture "{name}" is too large to show: {size.width()} x {size.height()}.'
     image = reader.read()
     if image.isNull():
         return f'The picture "{name}" is damaged. Run the node again to make it anew.'

@@ -49,6 +49,7 @@ _MODES = (
     ("blink", "Blink"),
     ("difference", "Difference"),
 )
+_COMPARING = ("slider", "blink", "difference")
 
 
 class ImagesWidget(QWidget):
@@ -62,6 +63,7 @@ class ImagesWidget(QWidget):
         self._rivals: list[Rival] = []
         self._mapped: tuple[Place, Place, bool] | None = None
         self._before = "one"
+        self._others: tuple[Any, list[Path]] | None = None
         self._build()
         self.pictures.ready.connect(self._came)
         self._following = Following(session, self)
@@ -188,6 +190,7 @@ class ImagesWidget(QWidget):
     def _picked(self, *_: object) -> None:
         self.scrubber.follows = True
         self.scrubber.play(False)
+        self._others = None
         self._update()
 
     def _update(self) -> None:
@@ -200,9 +203,15 @@ class ImagesWidget(QWidget):
         if self.stream is None:
             return
         wish = self.rival.currentData()
+        if self.mode.value not in _COMPARING:  # looking at other runs costs file accesses
+            self._show()
+            return
         titles = {node: self._title(node) for node, _ in self._streams}
-        runs = self._session.workspace.runs
-        others = other_runs(runs, self.folder.name, self._session.marked)
+        wanted = (self.folder.name, self._session.marked)
+        if self._others is None or self._others[0] != wanted:
+            runs = self._session.workspace.runs
+            self._others = (wanted, other_runs(runs, *wanted))
+        others = self._others[1]
         index = self.scrubber.index
         args = (self.folder, self._streams, self.stream, index, titles, others)
         self._rivals = rivals_of(*args)
@@ -235,7 +244,7 @@ class ImagesWidget(QWidget):
         mode = str(self.mode.value)
         is_grid = mode == "grid"
         self._surfaces.setCurrentWidget(self.grid if is_grid else self.stage)
-        compares = mode in ("slider", "blink", "difference")
+        compares = mode in _COMPARING
         self.rival.setVisible(compares)
         self.rival.setEnabled(self.rival.count() > 0)
         if is_grid:
@@ -247,6 +256,8 @@ class ImagesWidget(QWidget):
         b = self.pictures.get(second) if second is not None and compares else None
         if isinstance(b, str):
             a, b = b, None  # what is wrong with the second one is said in place
+        if isinstance(a, QImage) and isinstance(b, QImage) and a.size() != b.size():
+            labels = (labels[0], f"{labels[1]}, {b.width()} x {b.height()}")
         words = a if isinstance(a, str) else "" if a is not None else "Reading ..."
         one = a if isinstance(a, QImage) else None
         two = b if isinstance(b, QImage) else None
@@ -309,7 +320,8 @@ class ImagesWidget(QWidget):
     def _mode_changed(self, mode: object) -> None:
         if mode not in ("blink", "grid"):
             self._before = str(mode)
-        self._show()
+        self._others = None
+        self._list_rivals()
 
     def _toggle_blink(self) -> None:
         self.set_mode(self._before if self.mode.value == "blink" else "blink")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QSortFilterProxyModel,
     Qt,
 )
 
@@ -20,9 +20,7 @@ from studio.widgets.table import COLOR_ROLE
 
 Index = QModelIndex | QPersistentModelIndex
 Record = dict[str, Any]
-SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
-SEARCH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
-RECORD_ROLE = int(Qt.ItemDataRole.UserRole) + 3
+RECORD_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 
 
 def count_text(count: float | None) -> str:
@@ -32,10 +30,9 @@ def count_text(count: float | None) -> str:
 
 def short_count(count: float) -> str:
     """A count as a read-out: 950, 12.3 k, 0.27 M, 1.20 G."""
-    for size, unit in ((1e9, "G"), (1e5, "M"), (1e4, "k")):
-        if count >= size:
-            scale = {"G": 1e9, "M": 1e6, "k": 1e3}[unit]
-            return f"{count / scale:.3g} {unit}" if count / scale >= 1 else f"{count / scale:.2f} M"
+    for least, scale, unit in ((1e9, 1e9, "G"), (1e5, 1e6, "M"), (1e4, 1e3, "k")):
+        if count >= least:
+            return f"{count / scale:.3g} {unit}"
     return f"{count:,.0f}"
 
 
@@ -79,7 +76,14 @@ class Column:
     text: Callable[[Record], str]
     value: Callable[[Record], Any]
     is_number: bool = True
+    is_mono: bool = False
     tip: str = ""
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts block2 before block10."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _size(record: Record) -> int:
@@ -87,8 +91,8 @@ def _size(record: Record) -> int:
 
 
 TENSOR_COLUMNS = (
-    Column("Tensor", lambda r: r["name"], lambda r: r["name"].lower(), False),
-    Column("Shape", lambda r: shape_text(r["shape"]), _size, False),
+    Column("Tensor", lambda r: r["name"], lambda r: natural(r["name"]), False, True),
+    Column("Shape", lambda r: shape_text(r["shape"]), _size, False, True),
     Column("Type", lambda r: r["dtype"], lambda r: r["dtype"], False),
     Column("Bits", lambda r: count_text(r.get("bits")), lambda r: r.get("bits"), True),
     Column("Entries", lambda r: count_text(_size(r)), _size),
@@ -99,12 +103,14 @@ TENSOR_COLUMNS = (
     Column("Zeros", lambda r: share_text(r.get("zeros")), lambda r: r.get("zeros")),
 )
 LAYER_COLUMNS = (
-    Column("Layer", lambda r: r["name"], lambda r: r["place"], False, "Sorts by the file's order"),
+    Column(
+        "Layer", lambda r: r["name"], lambda r: r["place"], False, True, "Sorts by the file's order"
+    ),
     Column("Kind", lambda r: r["kind"], lambda r: r["kind"], False),
-    Column("Shape", lambda r: shape_text(r["shape"]), lambda r: str(r["shape"]), False),
-    Column("Parameters", lambda r: count_text(r["params"]), lambda r: r["params"]),
-    Column("MACs", lambda r: count_text(r["macs"]), lambda r: r["macs"]),
-    Column("Size", lambda r: bytes_text(r["bytes"]), lambda r: r["bytes"]),
+    Column("Shape", lambda r: shape_text(r["shape"]), lambda r: str(r["shape"]), False, True),
+    Column("Parameters", lambda r: count_text(r["params"] or None), lambda r: r["params"]),
+    Column("MACs", lambda r: count_text(r["macs"] or None), lambda r: r["macs"]),
+    Column("Size", lambda r: bytes_text(r["bytes"] or None), lambda r: r["bytes"]),
 )
 FIRST_FIGURE = 6
 """The first column of tensors that is filled later."""
@@ -127,7 +133,7 @@ def layers_of(facts: Record) -> list[Record]:
         owner = tensor["name"].rpartition(".")[0] or tensor["name"]
         groups.setdefault(owner, []).append(place)
     found = []
-    for i, (name, places) in enumerate(groups.items()):
+    for i, (name, places) in enumerate(sorted(groups.items(), key=lambda one: natural(one[0]))):
         parts = [tensors[place]["name"].rpartition(".")[2] for place in places]
         node = {"name": name, "operator": ", ".join(parts)}
         found.append(_layer(i, node, places, tensors))
@@ -151,50 +157,92 @@ def _layer(place: int, node: Record, owned: list[int], tensors: list[Record]) ->
 
 
 class RecordsModel(QAbstractTableModel):
-    """Records under columns."""
+    """Records under columns, filtered and sorted here: a proxy asks Qt too often for thousands."""
 
     def __init__(self, columns: Sequence[Column], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self.records: list[Record] = []
+        self.order: list[int] = []
+        self._words: list[str] = []
+        self._sorted_by = (-1, Qt.SortOrder.AscendingOrder)
 
     def set_records(self, records: list[Record]) -> None:
-        """Show other records."""
-        self.beginResetModel()
+        """Show other records; filter and sort order stay."""
         self.records = records
-        self.endResetModel()
+        self._arrange()
+
+    def set_filter(self, text: str) -> None:
+        """Show the rows that hold every word, anywhere in name, shape, kind or type."""
+        words = text.lower().split()
+        if words != self._words:
+            self._words = words
+            self._arrange()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; a column of -1 is the order of the file."""
+        self._sorted_by = (column, order)
+        self._arrange()
+
+    def sort_again(self) -> None:
+        """Put rows in order that became known after sorting."""
+        if self._sorted_by[0] >= 0:
+            self._arrange()
 
     def update_records(self, parts: Sequence[Record], first_column: int) -> None:
-        """Add what became known: each part has the place of its record as `tensor`."""
-        places = []
+        """Add what became known: each part has the place of its record as `tensor`.
+
+        Rows do not move meanwhile, even when they are sorted by a figure.
+        """
         for part in parts:
             place = part.get("tensor")
             if isinstance(place, int) and 0 <= place < len(self.records):
                 self.records[place].update(part)
-                places.append(place)
-        if places:
-            first = self.index(min(places), first_column)
-            last = self.index(max(places), len(self.columns) - 1)
-            self.dataChanged.emit(first, last)
+        if self.order:
+            last = self.index(len(self.order) - 1, len(self.columns) - 1)
+            self.dataChanged.emit(self.index(0, first_column), last)
+
+    def row_of(self, record: Record) -> int:
+        """The row that shows a record, -1 if the filter hides it."""
+        rows = (row for row, place in enumerate(self.order) if self.records[place] is record)
+        return next(rows, -1)
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        words = [column for column in self.columns if not column.is_number]
+        self.order = [
+            place
+            for place, record in enumerate(self.records)
+            if not self._words or self._holds(" ".join(column.text(record) for column in words))
+        ]
+        column, direction = self._sorted_by
+        if column >= 0:
+            value = self.columns[column].value
+            known = [place for place in self.order if value(self.records[place]) is not None]
+            rest = [place for place in self.order if value(self.records[place]) is None]
+            is_falling = direction == Qt.SortOrder.DescendingOrder
+            known.sort(key=lambda place: value(self.records[place]), reverse=is_falling)
+            self.order = known + rest  # what is not known stands last in both directions
+        self.endResetModel()
+
+    def _holds(self, text: str) -> bool:
+        low = text.lower()
+        return all(word in low for word in self._words)
 
     def rowCount(self, parent: Index | None = None) -> int:
-        """One a record."""
-        return 0 if parent is not None and parent.isValid() else len(self.records)
+        """One a record that the filter lets through."""
+        return 0 if parent is not None and parent.isValid() else len(self.order)
 
     def columnCount(self, parent: Index | None = None) -> int:
         """As given."""
         return 0 if parent is not None and parent.isValid() else len(self.columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Text, what it sorts by, what the filter looks at, or the record."""
-        record = self.records[index.row()]
+        """Text, or the record."""
+        record = self.records[self.order[index.row()]]
         column = self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(record)
-        if role == SORT_ROLE:
-            return column.value(record)
-        if role == SEARCH_ROLE:
-            return " ".join(c.text(record) for c in self.columns if not c.is_number)
         if role == RECORD_ROLE:
             return record
         if role == Qt.ItemDataRole.ToolTipRole and index.column() == 0:
@@ -215,33 +263,3 @@ class RecordsModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return self.columns[section].tip or None
         return None
-
-
-class RecordsProxy(QSortFilterProxyModel):
-    """Filters by every word that was typed, sorts unknown values last."""
-
-    def __init__(self, source: RecordsModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._words: list[str] = []
-        self.setDynamicSortFilter(False)  # rows must not jump while figures arrive
-        self.setSourceModel(source)
-
-    def set_filter(self, text: str) -> None:
-        """Show the rows that hold every word."""
-        self._words = text.lower().split()
-        self.invalidateFilter()
-
-    def filterAcceptsRow(self, row: int, parent: Index) -> bool:
-        """Every word, anywhere in name, shape, kind or type."""
-        if not self._words:
-            return True
-        text = str(self.sourceModel().index(row, 0).data(SEARCH_ROLE)).lower()
-        return all(word in text for word in self._words)
-
-    def lessThan(self, left: Index, right: Index) -> bool:
-        """By value; what is not known yet stands below in both directions."""
-        a, b = left.data(SORT_ROLE), right.data(SORT_ROLE)
-        if a is None or b is None:
-            rising = self.sortOrder() == Qt.SortOrder.AscendingOrder
-            return (b is None and a is not None) if rising else (a is None and b is not None)
-        return bool(a < b)

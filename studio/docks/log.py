@@ -44,6 +44,7 @@ class LogWidget(QWidget):
         super().__init__(parent)
         self._session = session
         self._watch: RunWatch | None = None
+        self._is_crash_told = False
         self.model = LinesModel(self)
         self.view = LinesView(self.model, self)
         self.details = _Details(self)
@@ -128,7 +129,7 @@ class LogWidget(QWidget):
         if self._watch is None:
             self.model.clear()
         else:
-            self.model.replace(self._lines_of(self._watch))
+            self._reload()
             self._watch.changed.connect(self._events)
             self._watch.restarted.connect(self._reload)
         self._choose_page()
@@ -141,22 +142,31 @@ class LogWidget(QWidget):
                 self.model.append(fresh)
                 fresh = []
                 self.model.undo(event.node, event.seq)
+            elif isinstance(event, ev.RunStarted):
+                self._is_crash_told = False
             elif (line := line_of(event)) is not None:
                 fresh.append(line)
         self.model.append(fresh)
+        self._note_crash()
         self._choose_page()
 
     def _reload(self) -> None:
         if self._watch is not None:
-            self.model.replace(self._lines_of(self._watch))
+            self.model.replace(lines_of(self._watch.fold))
+            self._is_crash_told = False
+            self._note_crash()
             self._choose_page()
 
-    def _lines_of(self, watch: RunWatch) -> list[LogLine]:
-        lines = lines_of(watch.fold)
-        if watch.state == "crashed":
+    def _note_crash(self) -> None:
+        """Say once, behind everything else, that a run ended without an end."""
+        watch = self._watch
+        if watch is None or watch.state != "crashed" or not watch.is_caught_up:
+            return
+        if not self._is_crash_told:
+            self._is_crash_told = True
             text = "The run stopped without saying why. The end of log.txt is in the details."
-            lines.append(LogLine(watch.fold.last_time, "error", "", text, _tail(self._folder())))
-        return lines
+            line = LogLine(watch.fold.last_time, "error", "", text, _tail(self._folder()))
+            self.model.append([line])
 
     def _choose_page(self) -> None:
         page = 0 if self.model.lines else 1 if self.model.is_empty else 2

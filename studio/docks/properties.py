@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from backend.core.errors import DocumentError
@@ -58,6 +58,13 @@ class PropertiesWidget(QWidget):
     def focus_field(self, name: str) -> bool:
         """Put the cursor into a field of the selected node."""
         return self.form is not None and self.form.focus_field(name)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Hand the focus on to the first field."""
+        super().focusInEvent(event)
+        form = self.form if self._nodes else self.document_page.form
+        if form is not None:
+            form.focus_first()
 
     # -- showing ---------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNFINISHED = ("queued", "running", "cancelling")
 RESUMABLE = ("cancelled", "failed", "crashed")
+_LIKELY = ("top1", "fid", "psnr", "ssim", "bytes", "ort_ms", "macs", "val_top1", "val_loss", "loss")
 _ICONS = {"running": "progress-clock", "finished": "check", "crashed": "alert"}
 
 
@@ -69,16 +70,15 @@ def known_metrics(rows: Iterable[RunRow]) -> list[str]:
     )
 
 
-def likely_metrics(keys: Sequence[str], count: int) -> list[str]:
-    """The metrics that a table shows unasked: one of each kind, test figures before others."""
-    chosen: list[str] = []
-    seen: set[str] = set()
-    for key in keys:
-        metric = metrics.split(key)[1]
-        if metric not in seen and metrics.better(metric):
-            chosen.append(key)
-            seen.add(metric)
-    return chosen[:count]
+def likely_metrics(rows: Sequence[RunRow], count: int) -> list[str]:
+    """The metrics that a table shows unasked: a quality and a cost, of the node that ends a run."""
+    latest: dict[str, str] = {}
+    for row in rows:
+        for key in row.last:
+            latest[metrics.split(key)[1]] = key
+    chosen = [latest[metric] for metric in _LIKELY if metric in latest]
+    rest = [key for metric, key in latest.items() if key not in chosen and metrics.better(metric)]
+    return [*chosen, *rest][:count]
 
 
 def best_of(values: Iterable[float | None], metric: str) -> float | None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QTableView, QVBoxLayout, QWidget
 
 from backend.core.errors import FretsawError
 from backend.core.graph import Specs
+from backend.core.run import Run
 from studio.docks.curve_source import short_name
 from studio.docks.run_list import text_of
 from studio.docks.tables import to_markdown
@@ -31,7 +32,7 @@ def given(session: Session, name: str) -> dict[str, Any]:
     Raises:
         FretsawError: there is no such run, or its graph cannot be read.
     """
-    run = session.runner.watch(name).run
+    run = Run(session.workspace.runs / name)
     graph = run.graph()
     found: dict[str, Any] = {"seed": graph.seed}
     found |= {key: run.settings[key] for key in _OF_THE_RUN if key in run.settings}

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from studio.docks.run_list import best_of, known_metrics, likely_metrics, metric_title, state_look
+from studio.docks.run_list import best_of, likely_metrics, metric_title, state_look
 from studio.docks.run_list import when as when_text
 from studio.plotting import metrics
 from studio.run_row import RunRow
@@ -40,7 +40,6 @@ _TITLES = {
     "tags": "Tags",
     "note": "Note",
 }
-_NUMBERS = ("started", "seconds")
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class RunsModel(QAbstractTableModel):
         """Show these runs; a picked row stays picked."""
         self._all = list(rows)
         if self._chosen is None:
-            self._choose(likely_metrics(known_metrics(self._all), 2))
+            self._choose(likely_metrics(self._all, 2))
         self._refresh()
 
     def set_filter(self, wanted: Filter) -> None:
@@ -244,12 +243,12 @@ class RunsModel(QAbstractTableModel):
             return _TITLES[column]
         kind, key = column.split(":", 1)
         unit = metrics.unit(metrics.split(key)[1])
-        words = f"{metric_title(key)}, {unit}" if unit else metric_title(key)
+        words = f"{metric_title(key)} {unit}".strip()
         return f"{words}, best" if kind == "best" else "last"
 
     def is_number(self, column: str) -> bool:
         """Whether a column holds figures."""
-        return column in _NUMBERS or ":" in column
+        return ":" in column
 
     def _value(self, row: RunRow, column: str) -> float | None:
         kind, key = column.split(":", 1)

@@ -24,7 +24,7 @@ _WIDTHS = {
     "tags": 110,
     "note": 160,
 }
-_METRIC_WIDTH = {"best": 150, "last": 76}
+_METRIC_WIDTH = {"best": 168, "last": 76}
 
 
 class RunsView(QTableView):

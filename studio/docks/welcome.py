@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -23,8 +24,8 @@ from studio.actions import BY_ID
 from studio.docks.cards import examples
 from studio.docks.example_card import ExampleCard
 from studio.docks.graph_list import GraphFile, graph_file
-from studio.docks.welcome_side import WelcomeSide
 from studio.docks.welcome_runs import ended_since, last_of_each, standing
+from studio.docks.welcome_side import WelcomeSide
 from studio.docks.while_away import AwayCard, Ended, LastSeen
 from studio.theme import theme
 from studio.tokens import ASSETS
@@ -87,6 +88,7 @@ class WelcomeWidget(QWidget):
         follow_theme(self._fit)
         self._show_examples()
         self.refresh()
+        self.setFocusProxy(self.side.new_button)
 
     def refresh(self) -> None:
         """List the recent graphs anew."""
@@ -254,8 +256,10 @@ class KeysRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._labels: list[QLabel] = []
+        self._pairs: list[tuple[KeyCap, QLabel]] = []
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QHBoxLayout(self)
+        layout.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         for action in (BY_ID[name] for name in _KEYS if name in BY_ID):
@@ -263,8 +267,9 @@ class KeysRow(QWidget):
                 continue
             label = QLabel(action.text)
             label.setProperty("tone", "muted")
-            self._labels.append(label)
-            layout.addWidget(KeyCap(action.shortcut))
+            cap = KeyCap(action.shortcut)
+            self._pairs.append((cap, label))
+            layout.addWidget(cap)
             layout.addWidget(label)
             layout.addSpacing(16)
         layout.addStretch(1)
@@ -273,5 +278,19 @@ class KeysRow(QWidget):
 
     def restyle(self) -> None:
         """Take new sizes and colours after a theme change."""
-        for label in self._labels:
+        for _, label in self._pairs:
             label.setFont(theme().font("small"))
+        self._show_what_fits()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many as there is room for."""
+        super().resizeEvent(event)
+        self._show_what_fits()
+
+    def _show_what_fits(self) -> None:
+        end = 0
+        for cap, label in self._pairs:
+            end += cap.sizeHint().width() + label.sizeHint().width() + 8
+            cap.setVisible(end <= self.width())
+            label.setVisible(end <= self.width())
+            end += 32

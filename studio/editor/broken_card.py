@@ -14,8 +14,6 @@ from studio.catalog import CatalogModel
 from studio.icons import paint_icon
 from studio.theme import theme
 
-_INDENT = 25
-
 
 class BrokenCard(QWidget):
     """Hidden while every file loads; shows one file at a time, details on request."""
@@ -37,8 +35,7 @@ class BrokenCard(QWidget):
         self.copy_button = _link("Copy")
         self.next_button = _link("Next")
         self.again_button = _link("Reload")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(18 + _INDENT - 6, 8 + 8, 18, 8 + 8)
+        layout = self._column = QVBoxLayout(self)
         layout.setSpacing(2)
         layout.addWidget(self.title)
         layout.addWidget(self.reason)
@@ -112,6 +109,7 @@ class BrokenCard(QWidget):
 
     def _restyle(self) -> None:
         look = theme()
+        self._column.setContentsMargins(18 + look.px(15) + 6, 16, 18, 12)
         self.title.setFont(look.font("strong"))
         self.reason.setFont(look.font("small"))
         self.details.setFont(look.mono("small"))

@@ -45,6 +45,7 @@ class Preview:
 def paint_preview(painter: QPainter, rect: QRectF, preview: Preview, tone: str) -> None:
     """Paint the well with its content; ``tone`` names the colour of the node's state."""
     painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("field"))
     painter.drawRoundedRect(rect, 4, 4)

@@ -181,6 +181,8 @@ def _run_part(session: Session, name: str, spec: NodeSpec) -> dict[str, Any]:
     if state == "failed":
         part["preview"] = Preview("sentence", run.error)
     part |= _footer(fold, run, name, state, share)
+    if state == "queued":
+        part["summary"] = _waits_for(session, fold, name)
     if _is_masked(fold, name, spec):
         part |= {"masked_only": True, "left": "masked only", "right": "make it real"}
     return part
@@ -207,6 +209,17 @@ def _footer(fold: Any, run: Any, name: str, state: str, share: float | None) -> 
         summary = "stopped by you" if state == "cancelled" else "the computer stopped it"
         return {"left": left, "right": "Resume", "summary": summary}
     return {"left": theme().state(state)[2]}
+
+
+def _waits_for(session: Session, fold: Any, name: str) -> str:
+    """Name the first node that this one needs and that is not done."""
+    graph, specs = session.document.graph, session.catalog.specs
+    for link in graph.into(name):
+        run = fold.nodes.get(link.source_node)
+        if run is not None and run.state in ("queued", "running", "cancelling"):
+            spec = specs.get(graph.nodes[link.source_node].type)
+            return f"waits for {spec.title if spec else link.source_node}"
+    return ""
 
 
 def _result(fold: Any, name: str) -> str:

@@ -11,6 +11,7 @@ from studio.editor.link_item import LinkItem
 from studio.editor.node_item import HEAD_ONLY, PORT_HIT, NodeItem
 from studio.editor.note_item import NoteItem
 from studio.editor.ports import PortSpot
+from studio.selection import Selection
 from studio.tokens import token
 
 LINK_HIT = float(token("link.hit")) / 2
@@ -67,3 +68,20 @@ def remedy_of(item: NodeItem) -> str:
     if face.right == "show":
         return "show_problem"
     return ""
+
+
+def choose(chosen: Selection, hit: Hit) -> str:
+    """Select what was hit, unless it is one of several selected; returns its kind."""
+    if hit.node is not None:
+        if hit.node.name not in chosen.nodes:
+            chosen.set([hit.node.name])
+        return "node"
+    if hit.link is not None:
+        if hit.link.link not in chosen.links:
+            chosen.set(links=[hit.link.link])
+        return "link"
+    if hit.note is not None:
+        if hit.note.id not in chosen.notes:
+            chosen.set(notes=[hit.note.id])
+        return "note"
+    return "canvas"

@@ -146,19 +146,24 @@ def _sort_column(
 
     def wish(entry: tuple[int, str]) -> tuple[bool, float]:
         at, name = entry
-        found = [place[other] for other in near[name] if other in place]
+        found = [place[x] for x in near[name] if x in place and x not in made.on_top]
         return name not in made.on_top, sum(found) / len(found) if found else float(at)
 
     made.columns[index] = [name for _, name in sorted(enumerate(column), key=wish)]
 
 
 def crossings(made: Plan) -> int:
-    """Count pairs of links between neighbouring columns that cross."""
+    """Count pairs of links between neighbouring columns that cross.
+
+    Links from what lies on top do not count: they pass over the heads of the cards.
+    """
     total = 0
     for left, right in zip(made.columns, made.columns[1:], strict=False):
         place = {name: n for n, name in enumerate(right)}
         seen: list[int] = []
         for name in left:
+            if name in made.on_top:
+                continue
             ends = sorted(place[t] for t in made.after[name] if t in place)
             total += sum(len(seen) - bisect_left(seen, end + 1) for end in ends)
             for end in ends:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
@@ -52,11 +54,21 @@ class LinkItem(QGraphicsPathItem):
         """Whether a point of the scene is on the link, give or take ``reach``."""
         if not self.boundingRect().adjusted(-reach, -reach, reach, reach).contains(point):
             return False
+        points = self._sampled()
+        return any(_gap(point, a, b) <= reach for a, b in pairwise(points))
+
+    def _sampled(self) -> list[QPointF]:
         if not self._points:
             path = self.path()
-            self._points = [path.pointAtPercent(i / SAMPLES) for i in range(SAMPLES + 1)]
-        pairs = zip(self._points, self._points[1:], strict=False)
-        return any(_gap(point, a, b) <= reach for a, b in pairs)
+            start, one, two, end = (
+                QPointF(path.elementAt(i).x, path.elementAt(i).y) for i in range(4)
+            )
+            for index in range(SAMPLES + 1):
+                t = index / SAMPLES
+                u = 1 - t
+                a, b, c, d = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
+                self._points.append(start * a + one * b + two * c + end * d)
+        return self._points
 
     def paint(
         self,

@@ -104,6 +104,8 @@ class NodeItem(QGraphicsRectItem):
         state = self._state
         if state.hand is not None and not self._has_fit():
             painter.setOpacity(painter.opacity() * 0.5)
+        if self.name in state.nodes:
+            self._paint_outline(painter)
         paint_card(
             painter,
             self.face,
@@ -112,13 +114,12 @@ class NodeItem(QGraphicsRectItem):
             phase=state.phase,
             detail=detail,
         )
-        if self.name in state.nodes:
-            self._paint_outline(painter)
         if detail == 2:
             for spot in self.plan.spots:
                 self._paint_spot(painter, spot)
 
     def _paint_outline(self, painter: QPainter) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme().color("ink"), token("node.select_outline")))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(self.plan.rect.adjusted(-3, -3, 3, 3), RADIUS + 3, RADIUS + 3)
@@ -138,8 +139,10 @@ class NodeItem(QGraphicsRectItem):
         hand, end = self._state.hand, f"{self.name}.{face.name}"
         is_linked = f"{face.side} {end}" in self.linked
         at_rest: PortState = "on" if is_linked else "open"
-        if hand is None or (hand.end == end and hand.side == face.side):
+        if hand is None:
             return at_rest
+        if hand.end == end and hand.side == face.side:
+            return "on"
         if hand.side == face.side or hand.why_not(end) is not None:
             return "dim"
         return "on"

@@ -11,10 +11,12 @@ from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit, QListView, Q
 
 from backend.core.errors import FretsawError
 from backend.core.node import NodeSpec
+from studio.editor.arrange import snapped
 from studio.editor.broken_card import BrokenCard
 from studio.editor.node_delegate import NodeDelegate
 from studio.editor.nodes_model import ROW, GroupRow, NodeRow, NodesModel
 from studio.editor.palette_memory import PaletteMemory
+from studio.editor.view import GraphView
 from studio.icons import icon, node_icon, paint_icon
 from studio.theme import theme
 from studio.widgets.keycap import KeyCap
@@ -48,6 +50,9 @@ class NodesList(QListView):
         delegate.folded.connect(self._fold)
         self.setItemDelegate(delegate)
         self.doubleClicked.connect(self._double_clicked)
+        self._kept: tuple[GroupRow | NodeRow | None, int, int] = (None, 0, 0)
+        model.modelAboutToBeReset.connect(self._note_place)
+        model.modelReset.connect(self._find_place)
 
     def row(self) -> GroupRow | NodeRow | None:
         """The row that the keys speak of."""
@@ -110,34 +115,46 @@ class NodesList(QListView):
             self.chosen.emit(row.spec.id)
 
     def _favour(self, type_id: str) -> None:
-        at = self.currentIndex().row()
-        group = getattr(self.row(), "group", "")
         self._memory.favour(type_id, type_id not in self._memory.favourites)
-        self._return_to(lambda row: row.spec.id == type_id and row.group == group, at)
 
     def _fold(self, key: str) -> None:
         self._memory.fold(key, key not in self._memory.folded)
-        model = self.model()
-        for at in range(model.rowCount()):
-            row = model.index(at, 0).data(ROW)
-            if isinstance(row, GroupRow) and row.key == key:
-                self.setCurrentIndex(model.index(at, 0))
 
-    def _return_to(self, is_it: Callable[[NodeRow], bool], otherwise: int) -> None:
-        model = self.model()
-        for at in range(model.rowCount()):
-            row = model.index(at, 0).data(ROW)
-            if isinstance(row, NodeRow) and is_it(row):
-                self.setCurrentIndex(model.index(at, 0))
-                return
-        self.setCurrentIndex(model.index(min(otherwise, model.rowCount() - 1), 0))
+    def _note_place(self) -> None:
+        """Before the rows are others: which one is current, and how high it stands."""
+        index = self.currentIndex()
+        self._kept = (self.row(), self.visualRect(index).top(), self.verticalScrollBar().value())
+
+    def _find_place(self) -> None:
+        """Make the same row current again, where it stood."""
+        kept, top, value = self._kept
+        at = self._same(kept)
+        self.doItemsLayout()
+        bar = self.verticalScrollBar()
+        if at is None:
+            bar.setValue(value)
+            return
+        index = self.model().index(at, 0)
+        self.setCurrentIndex(index)
+        bar.setValue(bar.value() + self.visualRect(index).top() - top)
+
+    def _same(self, kept: GroupRow | NodeRow | None) -> int | None:
+        rows = [self.model().index(at, 0).data(ROW) for at in range(self.model().rowCount())]
+        if isinstance(kept, GroupRow):
+            keys = [getattr(row, "key", None) for row in rows]
+            return keys.index(kept.key) if kept.key in keys else None
+        if kept is None:
+            return None
+        alike = [at for at, row in enumerate(rows) if getattr(row, "spec", None) == kept.spec]
+        there = [at for at in alike if rows[at].group == kept.group]
+        return next(iter(there or alike), None)
 
 
 class NodesPanel(QWidget):
     """Search field, rows, and a card for each file of nodes that did not load.
 
-    ``place`` gives the point of the scene where a node goes that is added by key or double-click:
-    the middle of what the canvas shows. The window sets it.
+    A node that is added by key or double-click goes into the middle of what the canvas of the
+    same window shows; ``place``, when set, says where instead.
     """
 
     added = Signal(str)
@@ -145,8 +162,8 @@ class NodesPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.place: Place = lambda: beside(session)
-        self.memory = PaletteMemory.of(session.workspace, self)
+        self.place: Place | None = None
+        self.memory = PaletteMemory.of(session.workspace)
         self.model = NodesModel(session.catalog, self.memory, self)
         self.field = SearchField(self)
         self.list = NodesList(self.model, self.memory, self)
@@ -185,13 +202,28 @@ class NodesPanel(QWidget):
     def add(self, type_id: str) -> None:
         """Add a node of this kind in the middle of the canvas and select it."""
         try:
-            name = self._session.document.add(type_id, at=self.place())
+            name = self._session.document.add(type_id, at=self._free_place())
         except FretsawError as error:
             self._session.tell(str(error), kind="bad")
             return
         self.memory.use(type_id)
         self._session.selection.set([name])
         self.added.emit(name)
+
+    def _free_place(self) -> tuple[float, float]:
+        """Return where to add: never exactly upon another node, which would then be hidden."""
+        x, y = self.place() if self.place is not None else self._middle()
+        taken = {(at["x"], at["y"]) for at in self._session.document.graph.layout.values()}
+        while (x, y) in taken:
+            x, y = x + 24, y + 24
+        return x, y
+
+    def _middle(self) -> tuple[float, float]:
+        view = self.window().findChild(GraphView)
+        if not isinstance(view, GraphView):
+            return beside(self._session)
+        middle = view.mapToScene(view.viewport().rect().center())
+        return snapped((middle.x() - 96, middle.y() - 60))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the keys of the field walk through the list."""

@@ -98,7 +98,12 @@ class NoteEdit(QObject):
             return
         font = theme().font("title" if item.is_frame else "body")
         zoom = self._view.zoom_level
-        font.setPixelSize(max(8, round(font.pixelSize() * zoom)))
-        self.field.setFont(font)
+        size = max(8, round(font.pixelSize() * zoom))
+        ink = theme().color("ink").name()
+        # The window's style sheet gives fields a ground and a size; here the note is the ground.
+        self.field.setStyleSheet(
+            f"background: transparent; border: none; padding: 0; color: {ink};"
+            f" font-size: {size}px; font-weight: {int(font.weight())}"
+        )
         rect = self._view.mapFromScene(item.text_rect()).boundingRect()
         self.field.setGeometry(rect)

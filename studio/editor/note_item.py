@@ -41,7 +41,7 @@ class NoteItem(QGraphicsRectItem):
         self.text = str(data.get("text", ""))
         self.is_frame = data.get("kind") == "frame"
         color = str(data.get("color") or "")
-        self._hue = color if color in tokens()["colors"] else ("muted" if self.is_frame else "warn")
+        self._hue = color if color in tokens()["colors"] else "muted"
         self.setZValue(-2 if self.is_frame else -1)
         self.place(note_rect(data))
         self.update()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from PySide6.QtCore import QObject, Signal
 
@@ -24,8 +25,8 @@ class PaletteMemory(QObject):
 
     changed = Signal()
 
-    def __init__(self, path: Path, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         data = _read(path)
         self.favourites = set(_texts(data.get("favourites")))
@@ -37,9 +38,10 @@ class PaletteMemory(QObject):
         )
 
     @classmethod
-    def of(cls, workspace: Workspace, parent: QObject | None = None) -> PaletteMemory:
-        """Return what was remembered in this workspace."""
-        return cls(workspace.root / "studio" / "palette.json", parent)
+    def of(cls, workspace: Workspace) -> PaletteMemory:
+        """Return the one memory of this workspace, which palette and quick search share."""
+        path = workspace.root / "studio" / "palette.json"
+        return _shared.get(path) or _shared.setdefault(path, cls(path))
 
     def favour(self, type_id: str, on: bool) -> None:
         """Make a kind of node a favourite, or an ordinary one again."""
@@ -68,6 +70,9 @@ class PaletteMemory(QObject):
         with contextlib.suppress(OSError):
             write_atomic(self._path, json.dumps(data, indent=1))
         self.changed.emit()
+
+
+_shared: WeakValueDictionary[Path, PaletteMemory] = WeakValueDictionary()
 
 
 def _texts(value: Any) -> list[str]:

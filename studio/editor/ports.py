@@ -59,6 +59,7 @@ def paint_port(
     shape, inner = theme().type_shape(type_name)
     pen = QPen(color, 1.6)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(pen)
     painter.setBrush(ground if state == "open" else color)
     painter.drawPath(_outline(shape, center, size / 2))

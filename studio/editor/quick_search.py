@@ -97,7 +97,7 @@ class QuickSearch(Popover):
         self._view = view
         self._request: QuickRequest | None = None
         self._all: list[Fit] = []
-        self.memory = PaletteMemory.of(session.workspace, self)
+        self.memory = PaletteMemory.of(session.workspace)
         self.setAccessibleName("Quick search")
         self.field = QLineEdit(self)
         self.field.setFrame(False)
@@ -138,7 +138,6 @@ class QuickSearch(Popover):
             kind = node_search.type_at(session.document.graph, end, side, specs)
         else:
             fits = [Fit(spec) for spec in specs.values()]
-        self.memory = PaletteMemory.of(session.workspace, self)
         self._all = node_search.ranked(fits, self.memory.uses, self.memory.favourites)
         self._glyph.show_type(kind)
         words = "take" if side == "output" else "give"

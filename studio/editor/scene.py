@@ -14,6 +14,7 @@ from studio.editor.link_item import LinkItem
 from studio.editor.node_card import WIDTH
 from studio.editor.node_item import NodeItem
 from studio.editor.note_item import NoteItem
+from studio.editor.placing import places_for
 from studio.editor.ports import Side
 from studio.run_watch import RunWatch
 from studio.session import Session
@@ -78,7 +79,8 @@ class GraphScene(QGraphicsScene):
         self._links_of.clear()
         for name in self.graph.nodes:
             self._add_node(name)
-        self._place_unplaced()
+        for name, (x, y) in places_for(self.graph, self.sizes()).items():
+            self.node_items[name].setPos(x, y)
         for link in self.graph.links:
             self._add_link(link)
         self._sync_notes()
@@ -200,23 +202,6 @@ class GraphScene(QGraphicsScene):
             for link in self._links_of.get(name, ()):
                 self.place_link(link)
 
-    def _place_unplaced(self) -> None:
-        """Show nodes of a graph that a program wrote; the document learns of it when they move."""
-        bare = [name for name in self.node_items if name not in self.graph.layout]
-        if not bare:
-            return
-        if len(bare) == len(self.node_items):
-            from studio.editor.arrange import layered
-
-            for name, (x, y) in layered(self.graph, self.sizes()).items():
-                self.node_items[name].setPos(x, y)
-            return
-        placed = [item for name, item in self.node_items.items() if name not in set(bare)]
-        below = max(item.card_rect().bottom() for item in placed) + 72
-        left = min(item.pos().x() for item in placed)
-        for index, name in enumerate(bare):
-            self.node_items[name].setPos(left + index * (WIDTH + 72), below)
-
     def place_link(self, link: Link) -> None:
         """Lay a link between its ports, wherever these are now."""
         item = self.link_items.get(link)
@@ -267,9 +252,9 @@ class GraphScene(QGraphicsScene):
         return rect
 
     def inside(self, frame: NoteItem) -> list[str]:
-        """Names of the nodes that lie wholly inside a frame."""
-        rect = frame.card_rect()
-        return [name for name, x in self.node_items.items() if rect.contains(x.card_rect())]
+        """Names of the nodes whose middle lies inside a frame."""
+        rect, items = frame.card_rect(), self.node_items.items()
+        return [name for name, item in items if rect.contains(item.card_rect().center())]
 
     # -- questions -------------------------------------------------------------------------------
 

@@ -15,12 +15,12 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QHelpEvent,
     QHideEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
-    QNativeGestureEvent,
     QPainter,
     QPixmapCache,
     QShowEvent,
@@ -31,10 +31,11 @@ from PySide6.QtWidgets import QGraphicsView, QToolTip
 from studio.editor import grid, picture
 from studio.editor.drop_gesture import DropFromPalette
 from studio.editor.gestures import Gesture, Pan, gesture_for
-from studio.editor.hits import Hit, remedy_of
+from studio.editor.hits import Hit, choose, remedy_of
 from studio.editor.keys import press_key
 from studio.editor.motion import Pulse
 from studio.editor.note_edit import NoteEdit
+from studio.editor.pinch import pinched
 from studio.editor.requests import QuickRequest
 from studio.editor.scene import GraphScene
 from studio.editor.sight import Sight
@@ -83,6 +84,7 @@ class GraphView(QGraphicsView):
         session.selection.changed.connect(self.describe)
         session.document.replaced.connect(self._replaced)
         self._scene.running_changed.connect(self._pulse.wind)
+        self._scene.running_changed.connect(self.describe)
         theme().changed.connect(self._restyle)
         self._restyle()
         self.describe()
@@ -293,6 +295,11 @@ class GraphView(QGraphicsView):
                 self.viewport().unsetCursor()
         super().keyReleaseEvent(event)
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Open the hand: the release of Space goes elsewhere."""
+        self.is_space_down = False
+        super().focusOutEvent(event)
+
     def focusNextPrevChild(self, is_next: bool) -> bool:
         """Go to the next node; after the last one, leave the canvas."""
         from studio.editor.keys import cycle
@@ -316,26 +323,9 @@ class GraphView(QGraphicsView):
         if position is None and item is not None:
             position = self.mapFromScene(item.card_rect().center())
         place = position or self.viewport().rect().center()
-        kind = self._choose(self.hit_at(QPointF(place)))
+        kind = choose(self.session.selection, self.hit_at(QPointF(place)))
         at = self.viewport().mapToGlobal(place)
         self.session.act("context_menu", kind=kind, position=at, place=self.mapToScene(place))
-
-    def _choose(self, hit: Hit) -> str:
-        """Select what was hit, unless it is one of several selected; returns its kind."""
-        chosen = self.session.selection
-        if hit.node is not None:
-            if hit.node.name not in chosen.nodes:
-                chosen.set([hit.node.name])
-            return "node"
-        if hit.link is not None:
-            if hit.link.link not in chosen.links:
-                chosen.set(links=[hit.link.link])
-            return "link"
-        if hit.note is not None:
-            if hit.note.id not in chosen.notes:
-                chosen.set(notes=[hit.note.id])
-            return "note"
-        return "canvas"
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Tips, pinches, and the pointer that leaves."""
@@ -343,23 +333,15 @@ class GraphView(QGraphicsView):
             text = tip_of(self.session, self.hit_at(QPointF(event.pos())))
             QToolTip.showText(event.globalPos(), text, self.viewport())
             return True
-        if isinstance(event, QNativeGestureEvent):
-            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-                self.set_zoom(self.sight.zoom * (1 + event.value()), event.position())
-                return True
-        elif event.type() == QEvent.Type.Leave and self.gesture is None:
+        if pinched(self, event):
+            return True
+        if event.type() == QEvent.Type.Leave and self.gesture is None:
             self._scene.hover(Hit())
         return super().viewportEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Zoom by pinching a touch screen."""
-        if event.type() == QEvent.Type.Gesture:
-            pinch = event.gesture(Qt.GestureType.PinchGesture)  # type: ignore[attr-defined]
-            if pinch is not None:
-                place = self.viewport().mapFromGlobal(pinch.centerPoint().toPoint())
-                self.set_zoom(self.sight.zoom * pinch.scaleFactor(), QPointF(place))
-                return True
-        return super().event(event)
+        return pinched(self, event) or super().event(event)
 
     def describe(self) -> None:
         """Tell those who cannot see the canvas which node is selected and how it is."""

@@ -39,7 +39,6 @@ class FormRow(QWidget):
     edited = Signal(str, object)
     reset = Signal(str)
     failed = Signal(str, str)
-    help_wanted = Signal(str)
     tip_wanted = Signal(object, object)
 
     def __init__(
@@ -241,6 +240,7 @@ class FormRow(QWidget):
             default = self.spec.show(self.spec.default) if self.spec.has_default else "nothing"
             self._button.set_tooltip(f"Reset {self.spec.label} to {default or 'nothing'}")
             self._button.clicked.connect(self._reset)
+            QWidget.setTabOrder(self.editor, self._button)
             self._lay_out()
         if self._button is not None:
             self._button.setVisible(self.is_changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QFont, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -21,8 +21,6 @@ _PAPER = re.compile(r"https?://\S+|doi:\S+|arXiv:\d{4}\.\d{4,5}", re.I)
 
 class FieldTip(QWidget):
     """Shown below a row while the pointer rests on it; leaving it, a key or a click ends it."""
-
-    help_wanted = Signal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.ToolTip | Qt.WindowType.FramelessWindowHint)
@@ -105,7 +103,7 @@ class FieldTip(QWidget):
         if spec.range():
             facts.append(fact("Range", spec.range()))
         if spec.is_log:
-            facts.append(f'<span style="color:{muted}">log scale</span>')
+            facts.append(f'<span style="color:{muted}">log</span>')
         return "&nbsp;&nbsp; ".join(facts)
 
     @staticmethod

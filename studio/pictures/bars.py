@@ -167,7 +167,7 @@ class StripDrawing(Drawing):
 
     def _share(self, value: float) -> float:
         span = self.payload.high - self.payload.low
-        return min(max((value - self.payload.low) / span, 0.0), 1.0) if span > 0 else 0.5
+        return min(max((value - self.payload.low) / span, 0.0), 1.0) if 0 < span < math.inf else 0.5
 
     def paint(self, painter: QPainter, clip: QRectF) -> None:
         """Cells with their values, names below, colour bar."""
@@ -227,7 +227,8 @@ class HistogramDrawing(Drawing):
 
     def rect(self, index: int) -> QRectF:
         """The bar, at least 1 px wide."""
-        a, b = (self._x.to(e) for e in self.payload.edges[index : index + 2])
+        ends = (self._x.to(e) for e in self.payload.edges[index : index + 2])
+        a, b = (min(max(x, self._x.start), self._x.end) for x in ends)
         value = self.payload.counts[index]
         top = self._y.to(value if math.isfinite(value) else 0.0)
         gap = 1.0 if b - a > 3 else 0.0

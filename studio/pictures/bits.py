@@ -26,10 +26,14 @@ def bit_parts(form: NumberFormat) -> list[str]:
     sign = ["sign"] if form.signed else []
     payload = form.bits - len(sign)
     if form.integer < 0:
-        return [*sign, *["zero"] * -form.integer, *["fraction"] * payload]
+        return [*sign, *_cells("zero", -form.integer), *_cells("fraction", payload)]
     if form.fraction < 0:
-        return [*sign, *["integer"] * payload, *["zero"] * -form.fraction]
-    return [*sign, *["integer"] * form.integer, *["fraction"] * form.fraction]
+        return [*sign, *_cells("integer", payload), *_cells("zero", -form.fraction)]
+    return [*sign, *_cells("integer", form.integer), *_cells("fraction", form.fraction)]
+
+
+def _cells(part: str, number: int) -> list[str]:
+    return [part] * min(number, _MOST)
 
 
 def paint_cell(painter: QPainter, cell: QRectF, part: str) -> None:
@@ -52,7 +56,7 @@ def paint_cell(painter: QPainter, cell: QRectF, part: str) -> None:
     if part == "sign":
         y = cell.center().y()
         inset = cell.width() * 0.24
-        painter.setPen(QPen(look.color("panel"), 1.4))
+        painter.setPen(QPen(look.color("panel"), max(1.4, cell.height() * 0.14)))
         painter.drawLine(QLineF(cell.left() + inset, y, cell.right() - inset, y))
     elif part == "fraction":
         dot = min(cell.width(), cell.height()) * 0.3
@@ -120,10 +124,11 @@ def paint_codes(
 
 def code_bounds(form: NumberFormat) -> tuple[int, int]:
     """Lowest and highest code of a format."""
+    bits = min(max(form.bits, 1), 64)
     if form.signed:
-        half = int(2 ** (form.bits - 1))
+        half = 1 << (bits - 1)
         return -half, half - 1
-    return 0, int(2**form.bits) - 1
+    return 0, (1 << bits) - 1
 
 
 def row_words(row: LayerRow) -> list[str]:

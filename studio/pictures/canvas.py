@@ -151,8 +151,14 @@ class Canvas(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         """The drawing, the picked spot, the read-out."""
         painter = QPainter(self.viewport())
+        try:
+            self._paint(painter, QRectF(event.rect()))
+        finally:
+            painter.end()
+
+    def _paint(self, painter: QPainter, area: QRectF) -> None:
         look = theme()
-        painter.fillRect(event.rect(), look.color("panel"))
+        painter.fillRect(area, look.color("panel"))
         if self.drawing is None:
             return
         painter.setRenderHints(
@@ -160,7 +166,7 @@ class Canvas(QAbstractScrollArea):
         )
         offset = self._offset()
         painter.translate(-offset)
-        self.drawing.paint(painter, QRectF(event.rect()).translated(offset))
+        self.drawing.paint(painter, area.translated(offset))
         if self.current is None or self.current >= self.drawing.count:
             return
         self.drawing.mark(painter, self.current)

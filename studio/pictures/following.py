@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import zlib
 from collections import OrderedDict
@@ -49,8 +50,9 @@ class Following(QObject):
 
     def _refocus(self) -> None:
         if self._watch is not None:
-            self._watch.changed.disconnect(self._came)
-            self._watch.restarted.disconnect(self._restarted)
+            with contextlib.suppress(RuntimeError):  # the watch may be gone already
+                self._watch.changed.disconnect(self._came)
+                self._watch.restarted.disconnect(self._restarted)
         self._watch = self._session.focus
         if self._watch is not None:
             self._watch.changed.connect(self._came)
@@ -140,3 +142,5 @@ def load_payload(folder: Path, name: str) -> Any | str:
         return f'The file "{name}" cannot be read: {error.strerror or error}.'
     except MemoryError:
         return f'The file "{name}" is too large for the memory that is free.'
+    except Exception as error:  # whatever a damaged file leads to, it is said in its place
+        return f'The file "{name}" cannot be read: {error}'

@@ -125,9 +125,11 @@ def as_image(payload: Any, width: float = 800, scale: float = 2.0) -> QImage:
     image.fill(theme().color("panel"))
     image.setText("Title", payload.title)
     painter = QPainter(image)
-    painter.scale(scale, scale)
-    page.paint(painter)
-    painter.end()
+    try:
+        painter.scale(scale, scale)
+        page.paint(painter)
+    finally:
+        painter.end()  # a painter must not outlive its image, whatever happened
     return image
 
 
@@ -152,8 +154,10 @@ def as_svg(payload: Any, width: float = 800) -> bytes:
     target.setViewBox(QRect(0, 0, page.size().width(), page.size().height()))
     target.setTitle(payload.title or payload.kind)
     painter = QPainter(target)
-    page.paint(painter)
-    painter.end()
+    try:
+        page.paint(painter)
+    finally:
+        painter.end()
     return bytes(buffer.data().data())
 
 

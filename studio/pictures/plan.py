@@ -122,7 +122,7 @@ class MasksDrawing(Drawing):
 
     def __init__(self, payload: Masks) -> None:
         super().__init__(payload)
-        self._pictures: dict[tuple[int, bool], QImage] = {}
+        self._pictures: dict[tuple[int, str], QImage] = {}
         self._tops: list[float] = []
 
     @property
@@ -187,7 +187,7 @@ class MasksDrawing(Drawing):
             painter.drawImage(place, self._picture(index, mask))
 
     def _picture(self, index: int, mask: Mask) -> QImage:
-        key = (index, theme().is_dark)
+        key = (index, theme().mode)
         if key not in self._pictures:
             columns = max((len(row) for row in mask.cells), default=1) or 1
             image = QImage(columns, max(1, len(mask.cells)), QImage.Format.Format_RGB32)

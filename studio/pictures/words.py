@@ -179,11 +179,15 @@ def format_words(form: views.NumberFormat | None) -> str:
 
 def format_range(form: views.NumberFormat) -> tuple[float, float, float]:
     """Smallest value, largest value and step of a number format."""
-    step = 2.0**-form.fraction
+    step = _power(-form.fraction)
     if form.signed:
-        half = 2 ** (form.bits - 1)
-        return -half * step, (half - 1) * step, step
-    return 0.0, (2**form.bits - 1) * step, step
+        half = _power(form.bits - 1 - form.fraction)
+        return -half, half - step, step
+    return 0.0, _power(form.bits - form.fraction) - step, step
+
+
+def _power(exponent: int) -> float:
+    return math.inf if exponent > 1023 else math.ldexp(1.0, max(exponent, -1100))
 
 
 def as_csv(payload: Any) -> str:

@@ -62,7 +62,7 @@ class CurveItems:
         self.band = BandItem()
         self.raw = pg.PlotCurveItem(antialias=True, connect="finite", skipFiniteCheck=False)
         self.smooth = pg.PlotCurveItem(antialias=True, connect="finite", skipFiniteCheck=False)
-        self.dot = pg.ScatterPlotItem(size=theme().px(6), pxMode=True)
+        self.dot = pg.ScatterPlotItem(size=theme().px(6), pxMode=True, antialias=True)
         self.raw.setZValue(_Z_RAW)
         self.smooth.setZValue(_Z_SMOOTH)
         self.dot.setZValue(_Z_SMOOTH)
@@ -117,7 +117,7 @@ class CurveItems:
             alone = alone & ~left & ~right
         self.dot.setVisible(bool(alone.any()))
         if alone.any():
-            self.dot.setData(x=x[alone], y=y[alone], brush=QBrush(color), pen=QPen(color))
+            self.dot.setData(x=x[alone], y=y[alone], brush=QBrush(color), pen=make_pen(color))
 
     @staticmethod
     def _set(item: pg.PlotCurveItem, line: tuple[Any, Any], pen: QPen) -> None:

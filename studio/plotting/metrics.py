@@ -76,13 +76,16 @@ def better(metric: str) -> Better:
 
 def rank(metric: str) -> tuple[int, str]:
     """Sort key: accuracies first, then losses, then the rest; the learning rate last."""
+    parts = words(metric)
     if metric == "lr":
-        return 4, metric
+        return 6, metric
+    if "top1" in parts or "accuracy" in parts:
+        return (1 if "val" in parts else 0), metric
     if unit(metric) == "%":
-        return 0, metric
-    if "loss" in words(metric):
-        return 1, metric
-    return (2 if better(metric) else 3), metric
+        return 2, metric
+    if "loss" in parts:
+        return 3, metric
+    return (4 if better(metric) else 5), metric
 
 
 def number(value: float, metric: str = "") -> str:

@@ -67,7 +67,7 @@ def focus_frame(painter: QPainter, rect: QRectF, radius: float, color: QColor) -
 def elevation(painter: QPainter, rect: QRectF, radius: float = 10, fill: str = "card") -> None:
     """Level 2: three flat rounded rectangles below `rect`, then the card with a strong border."""
     look = theme()
-    ground = QColor(0, 0, 0) if look.is_dark else look.color("ink")
+    ground = QColor(Qt.GlobalColor.black) if look.is_dark else look.color("ink")
     for dy, grow, alpha in ((12, -4, 0.10), (6, -2, 0.18), (2, 0, 0.28)):
         shade = QColor(ground)
         shade.setAlphaF(alpha if look.is_dark else alpha / 2)

@@ -207,6 +207,16 @@ def test_save_as_names_an_untitled_document_after_its_file(document, tmp_path) -
     assert document.name == "small net"
 
 
+def test_a_name_without_its_ending_replaces_nothing_unasked(document, tmp_path) -> None:
+    document.save_as(tmp_path / "net v1.2")
+    assert document.path == tmp_path / "net v1.2.json"
+    document.set_seed(4)
+    with pytest.raises(DocumentError, match=r'already a file "net v1\.2\.json"'):
+        document.save_as(tmp_path / "net v1.2")
+    document.save_as(tmp_path / "net v1.2.json")
+    assert Graph.load(tmp_path / "net v1.2.json").seed == 4
+
+
 def test_open_restores_what_was_saved(documents, saved) -> None:
     one, two = documents
     one.add_note((0, 0, 10, 10), "x")

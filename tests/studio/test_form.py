@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -458,3 +458,66 @@ def test_a_theme_change_keeps_values_and_fits(qtbot: Any) -> None:
     QApplication.processEvents()
     assert form.row("epochs").sizeHint().height() > before
     assert form.row("epochs").editor.edit.text() == "6"
+
+
+def test_f1_in_a_field_asks_for_its_help(qtbot: Any) -> None:
+    form, _ = shown(qtbot, F8NET)
+    heard: list[str] = []
+    form.help_wanted.connect(heard.append)
+    form.focus_field("lr")
+    QTest.keyClick(form.row("lr").editor.edit, Qt.Key.Key_F1)
+    assert heard == ["lr"]
+
+
+def test_the_tip_opens_below_its_row_and_ends_with_the_pointer(qtbot: Any) -> None:
+    form, _ = shown(qtbot, F8NET)
+    row = form.row("selector")
+    place = row.rect().center()
+    QApplication.sendEvent(row, QHelpEvent(QEvent.Type.ToolTip, place, row.mapToGlobal(place)))
+    assert form._tip is not None
+    assert form._tip.isVisible()
+    assert form._tip._title.text() == "Selector"
+    QApplication.sendEvent(row, QEvent(QEvent.Type.Leave))
+    assert not form._tip.isVisible()
+
+
+def test_tab_goes_through_every_field_in_order(qtbot: Any) -> None:
+    form, _ = shown(qtbot, CATALOG["train.classifier"]["params"], epochs=3)
+    form.focus_first()
+    visited: list[str] = []
+    for _step in range(4 * len(form.names())):
+        focused = form.focusWidget()
+        name = next(n for n in form.names() if form.row(n).isAncestorOf(focused))
+        if not visited or visited[-1] != name:
+            visited.append(name)
+        if name == form.names()[-1]:
+            break
+        form.focusNextPrevChild(True)
+    assert visited == form.names()
+
+
+def test_a_click_on_the_label_goes_to_the_field(qtbot: Any) -> None:
+    form, _ = shown(qtbot, F8NET)
+    row = form.row("weight_decay")
+    QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row._label_rect().center())
+    assert form.focusWidget() is row.editor.edit
+
+
+def test_scrolling_over_a_list_does_not_change_it(qtbot: Any) -> None:
+    form, heard = shown(qtbot, F8NET)
+    combo = form.row("selector").editor.combo
+    combo.setFocus()
+    place = QPointF(combo.rect().center())
+    event = QWheelEvent(
+        place,
+        combo.mapToGlobal(place),
+        QPoint(0, -120),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(combo, event)
+    assert heard.changes == []
+    assert combo.currentIndex() == 0

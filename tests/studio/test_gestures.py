@@ -13,7 +13,17 @@ from studio.editor.drop_gesture import MIME
 from studio.editor.gestures import Guides, MoveDrag
 from studio.editor.view import GraphView
 from studio.session import Session
-from tests.studio.canvas_parts import at, click, drag, head, input_, links, output, shown, small_graph
+from tests.studio.canvas_parts import (
+    at,
+    click,
+    drag,
+    head,
+    input_,
+    links,
+    output,
+    shown,
+    small_graph,
+)
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -45,7 +55,7 @@ def test_move_snaps_and_is_one_step(view: GraphView, session: Session) -> None:
     assert layout["net"] == {"x": 40.0, "y": 264.0}
     assert session.document.stack.count() == count + 1
     session.document.stack.undo()
-    assert layout is not session.document.graph.layout or layout["train"] == {"x": 280.0, "y": 80.0}
+    assert session.document.graph.layout["train"] == {"x": 280.0, "y": 80.0}
     assert view.scene().node_items["train"].pos() == QPointF(280, 80)
 
 
@@ -157,7 +167,7 @@ def test_link_in_hand_dims_what_does_not_fit(view: GraphView) -> None:
     assert hand is not None
     assert hand.why_not("test.model") is None
     assert hand.why_not("test.data")
-    assert "circle" in str(hand.why_not("train.model")) or hand.why_not("train.model")
+    assert hand.why_not("train.model") == "A node cannot feed itself."
     assert not view.scene().node_items["data"]._has_fit()
     assert view.scene().node_items["test"]._has_fit()
     QTest.keyClick(view, Qt.Key.Key_Escape)

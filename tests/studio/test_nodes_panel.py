@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from backend.core.catalog import Broken, Catalog
 from studio.docks.nodes import FilesDock, NodesDock
@@ -13,6 +14,7 @@ from studio.editor import node_search
 from studio.editor.nodes_model import NODE_MIME, GroupRow, NodeRow, tooltip
 from studio.editor.nodes_panel import NodesPanel, ghost
 from studio.editor.palette_memory import PaletteMemory
+from studio.editor.view import GraphView
 
 
 @pytest.fixture
@@ -76,6 +78,24 @@ def test_added_node_goes_to_the_place_that_the_window_names(panel, session):
     assert not session.document.graph.nodes
 
 
+def test_added_nodes_do_not_hide_each_other_in_the_middle_of_the_canvas(session, qtbot):
+    window = QWidget()
+    qtbot.addWidget(window)
+    row = QHBoxLayout(window)
+    panel, view = NodesPanel(session), GraphView(session)
+    row.addWidget(panel)
+    row.addWidget(view)
+    window.resize(900, 500)
+    window.show()
+    panel.add("data.digits")
+    panel.add("data.digits")
+    middle = view.mapToScene(view.viewport().rect().center())
+    first, second = session.document.graph.layout.values()
+    assert abs(first["x"] + 96 - middle.x()) <= 4
+    assert abs(first["y"] + 60 - middle.y()) <= 4
+    assert second != first
+
+
 def test_double_click_adds_one(panel, session):
     rect = go_to(panel, "data.digits")
     viewport = panel.list.viewport()
@@ -104,6 +124,23 @@ def test_keys_walk_fold_and_favour(panel):
     assert isinstance(panel.model.rows[1], NodeRow)
 
 
+def test_the_current_row_stays_in_place_when_rows_come_and_go(panel, session):
+    panel.resize(240, 300)
+    QTest.qWait(0)
+    go_to(panel, "quantize.f8net")
+    index = panel.list.currentIndex()
+    top, number = panel.list.visualRect(index).top(), index.row()
+    panel.add("data.digits")  # "Recently used" appears above
+    index = panel.list.currentIndex()
+    assert index.row() == number + 2
+    assert panel.list.row().spec.id == "quantize.f8net"
+    assert panel.list.visualRect(index).top() == top
+    panel.list.setFocus()
+    for _ in range(2):
+        QTest.keyClick(panel.list, Qt.Key.Key_Return)
+    assert len(session.document.graph.nodes) == 3
+
+
 def test_letters_typed_into_the_list_go_to_the_search(panel):
     go_to(panel, "data.digits")
     panel.list.setFocus()
@@ -127,7 +164,8 @@ def test_favourites_folds_and_uses_are_remembered(panel, session, workspace):
     panel.memory.favour("model.vgg", True)
     panel.memory.fold("Train", True)
     panel.add("model.resnet")
-    again = PaletteMemory.of(workspace)
+    assert PaletteMemory.of(workspace) is panel.memory
+    again = PaletteMemory(workspace.root / "studio" / "palette.json")
     assert again.favourites == {"model.vgg"}
     assert again.folded == {"Train"}
     assert again.recent == ["model.resnet"]

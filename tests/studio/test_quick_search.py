@@ -59,7 +59,9 @@ def test_only_nodes_that_give_the_input_are_listed(search, session):
 def test_what_fits_is_what_why_not_allows(session):
     graph, specs = Graph(), session.catalog.specs
     graph.add("train.classifier")
-    fits = {f.spec.id: f for f in node_search.fitting(graph, "classifier.classifier", "output", specs)}
+    fits = {
+        f.spec.id: f for f in node_search.fitting(graph, "classifier.classifier", "output", specs)
+    }
     for spec in specs.values():
         trial = Graph.from_json(graph.to_json())
         trial.add(spec.id, "other")

@@ -38,9 +38,9 @@ def assert_mirrors(scene: GraphScene) -> None:
     for name, item in scene.node_items.items():
         assert item.name == name
         ends = graph.links_of([name])
-        assert len(item.linked) == len({f"i{x.target}" for x in ends if x.target_node == name}) + len(
-            {x.source for x in ends if x.source_node == name}
-        )
+        assert len(item.linked) == len(
+            {f"i{x.target}" for x in ends if x.target_node == name}
+        ) + len({x.source for x in ends if x.source_node == name})
 
 
 def test_follows_edits_and_undo(session: Session) -> None:

@@ -42,7 +42,9 @@ def test_contrast_is_what_the_tokens_say(is_dark: bool) -> None:
     written = token(f"contrast.{colors.key}")
     for name, grounds in written.items():
         for ground, ratio in grounds.items() if isinstance(grounds, dict) else ():
-            assert contrast(colors.named(name), colors.named(ground)) == pytest.approx(ratio, abs=0.02)
+            assert contrast(colors.named(name), colors.named(ground)) == pytest.approx(
+                ratio, abs=0.02
+            )
 
 
 def test_mixtures_follow_their_rules(qapp: QApplication) -> None:
@@ -94,8 +96,12 @@ def test_every_icon_of_the_tables_exists(qapp: QApplication) -> None:
 
 def test_icons_are_painted_in_the_colour_of_their_state(qapp: QApplication) -> None:
     found = icons.icon("play", "blade").pixmap(32, 32).toImage()
-    colors = {found.pixelColor(x, y).name() for x in range(32) for y in range(32)
-              if found.pixelColor(x, y).alpha() == 255}
+    colors = {
+        found.pixelColor(x, y).name()
+        for x in range(32)
+        for y in range(32)
+        if found.pixelColor(x, y).alpha() == 255
+    }
     assert theme().color("blade").name() in colors
     assert not found.isNull()
 
