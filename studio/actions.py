@@ -2,45 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from studio.action import Action
 
-if TYPE_CHECKING:
-    from studio.main_window import MainWindow
-
-Deed = Callable[..., None]
-WhyNot = Callable[["MainWindow"], str]
 MENUS = ("File", "Edit", "View", "Graph", "Run", "Help")
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something a user can do.
-
-    ``do`` is ``module:function`` below ``studio.deeds``; the function gets the window and what
-    :meth:`Session.act` was given. ``why_not`` names a function of :mod:`studio.reasons`, which
-    says in a few words why the action cannot be done now. ``menu`` is a path such as
-    ``View/Theme``; entries with the same ``group`` stand together. ``checked`` names a function
-    of :mod:`studio.reasons` that says whether a switch is on.
-    """
-
-    id: str
-    text: str
-    do: str
-    menu: str = ""
-    group: int = 0
-    shortcut: str = ""
-    icon: str = ""
-    why_not: str = ""
-    checked: str = ""
-    details: tuple[tuple[str, Any], ...] = ()
-    keywords: str = ""
-
-    @property
-    def where(self) -> str:
-        """The way through the menus, in words."""
-        return f"{self.menu.replace('/', ' > ')} > {self.text}" if self.menu else ""
 
 
 def _file() -> tuple[Action, ...]:
@@ -166,6 +130,16 @@ def _view() -> tuple[Action, ...]:
             (("name", "Compare"),),
         ),
         Action("reset_layout", "Reset the layout", "view:reset_layout", "View", 2, "", "", "graph"),
+        Action(
+            "export_dock",
+            "Export a dock as a picture...",
+            "view:export_dock",
+            "View",
+            2,
+            "",
+            "",
+            "graph",
+        ),
         Action("full_screen", "Full screen", "view:full_screen", "View", 3, "F11"),
     )
 

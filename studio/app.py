@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 6
     window = open_window(Session(workspace))
     QTimer.singleShot(0, window, lambda: _after_first_paint(window, words.path))
+    app.commitDataRequest.connect(lambda _manager: window.close_with_desktop())
     _let_interrupts_in(window)
     return app.exec()
 
@@ -84,7 +85,7 @@ def _catch(window: MainWindow) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         if isinstance(error, KeyboardInterrupt):
-            window.close()
+            window.close_with_desktop()
             return
         log.error("Not foreseen", exc_info=(kind, error, trace))
         known = isinstance(error, FretsawError | OSError)
@@ -119,7 +120,7 @@ def _log_to(path: Path) -> None:
 
 def _let_interrupts_in(window: MainWindow) -> None:
     """Ctrl+C in the terminal closes the window, as it would end any other program."""
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGINT, lambda *_: window.close_with_desktop())
     beat = QTimer(window)
     beat.timeout.connect(lambda: None)  # Python handles signals only between byte codes
     beat.start(500)

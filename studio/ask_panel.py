@@ -63,6 +63,11 @@ class AskPanel(QWidget):
         focus = card.findChildren(type(leave))[-1]
         focus.setFocus()
 
+    @property
+    def question(self) -> str:
+        """The question that is shown; empty without one."""
+        return self._card.accessibleName() if self._card is not None else ""
+
     def buttons(self) -> dict[str, QWidget]:
         """Return the buttons of the question that is shown, by their words."""
         if self._card is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -95,6 +95,7 @@ class DiagnosticsWindow(QWidget):
         for entry in self.entries:
             count = size(len(entry.text.encode()))
             item = QTreeWidgetItem([entry.name, entry.what, count])
+            item.setSizeHint(0, QSize(0, theme().px(26)))
             item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
             self.list.addTopLevelItem(item)
         first = self.list.topLevelItem(0)

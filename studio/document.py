@@ -7,7 +7,7 @@ since it means the same without; what a note says was written by somebody, so it
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -251,9 +251,12 @@ class Document(QObject):
         name = " ".join(text.split())
         self._history.do(titles.naming(name), edits.titled(self.graph, "name", name), "name")
 
-    def macro(self, text: str) -> AbstractContextManager[None]:
-        """Make several edits one step; if one is refused, none of them happens."""
-        return self._history.macro(text)
+    def macro(self, text: str, key: Hashable = None) -> AbstractContextManager[None]:
+        """Make several edits one step; if one is refused, none of them happens.
+
+        With a ``key`` it joins one of the same key that was made within a second.
+        """
+        return self._history.macro(text, key)
 
     # -- files -----------------------------------------------------------------------------------
 

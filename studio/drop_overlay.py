@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -17,12 +17,19 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import (
+    QGraphicsView,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+from shiboken6 import isValid
 
 from studio.drop_plan import DropPlan, what_happens
 from studio.icons import paint_icon
 from studio.theme import theme
-from studio.widgets.painting import elevation, follow_theme, line, smooth, text_width
+from studio.widgets.painting import box, elevation, follow_theme, line, smooth, text_width
 
 __all__ = ["DropOverlay", "DropPlan", "paths_in", "what_happens"]
 
@@ -35,6 +42,7 @@ _ICONS = {
     "report": "file-chart-outline",
     "several": "file-multiple-outline",
     "refused": "cancel",
+    "field": "form-textbox",
 }
 _HINTS = {
     "open_file": "Release to open it. Unsaved changes are asked about first.",
@@ -43,6 +51,7 @@ _HINTS = {
     "add_image_folder": "Release to add the node. Nothing is copied.",
     "open_receipt": "Release to open it.",
     "open_in_browser": "Release to open it.",
+    "set_field": "Release to set it.",
     "": "Nothing happens when you release.",
 }
 
@@ -65,6 +74,8 @@ class DropOverlay(QWidget):
         self._window = window
         self.plan: DropPlan | None = None
         self._is_entered = False
+        self._fields: list[QWidget] = []
+        self._field: QWidget | None = None
         self.setAcceptDrops(True)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.hide()
@@ -75,6 +86,7 @@ class DropOverlay(QWidget):
     def show_plan(self, paths: list[Path]) -> DropPlan:
         """Cover the window and say what will happen to `paths`."""
         self.plan = what_happens(paths)
+        self._fields = [widget for widget in self._window.findChildren(QWidget) if _takes(widget)]
         self.setGeometry(self._window.rect())
         self.raise_()
         self.show()
@@ -118,7 +130,11 @@ class DropOverlay(QWidget):
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """The pointer tells whether a release does anything."""
-        if self.plan is not None and self.plan.is_possible:
+        field = self._field_below(event)
+        if field is not self._field:
+            self._field = field
+            self.update()
+        if field is not None or (self.plan is not None and self.plan.is_possible):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
         else:
@@ -131,13 +147,35 @@ class DropOverlay(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Released: tell the plan that was shown."""
-        plan = self.plan
+        plan, field = self.plan, self._field_below(event)
         self._end()
-        if plan is not None and plan.is_possible:
+        if field is not None:
+            field.dropEvent(_moved_to(field, self, event))
+            event.acceptProposedAction()
+        elif plan is not None and plan.is_possible:
             event.acceptProposedAction()
             self.dropped.emit(plan)
         else:
             event.ignore()
+
+    def _field_below(self, event: QDropEvent) -> QWidget | None:
+        """The field under the pointer that takes this file as its value; the overlay hides it."""
+        spot = self.mapToGlobal(event.position())
+        for field in self._fields:
+            if isValid(field) and QRectF(field.rect()).contains(field.mapFromGlobal(spot)):
+                asked = QDragEnterEvent(
+                    field.mapFromGlobal(spot).toPoint(),
+                    event.possibleActions(),
+                    event.mimeData(),
+                    event.buttons(),
+                    event.modifiers(),
+                )
+                asked.ignore()
+                # Not sent: what it refuses would go on to the window, which takes everything.
+                field.dragEnterEvent(asked)
+                if asked.isAccepted():
+                    return field
+        return None
 
     def _end_unless_entered(self) -> None:
         if not self._is_entered:
@@ -146,6 +184,8 @@ class DropOverlay(QWidget):
     def _end(self) -> None:
         self.plan = None
         self._is_entered = False
+        self._field = None
+        self._fields = []
         self.hide()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -153,7 +193,8 @@ class DropOverlay(QWidget):
         look = theme()
         if self.plan is None:
             return
-        possible = self.plan.is_possible
+        plan = self.plan if self._field is None else _into(self._field)
+        possible = plan.is_possible
         with smooth(self) as painter:
             painter.fillRect(self.rect(), look.color("scrim"))
             edge = look.color("blade" if possible else "bad")
@@ -162,7 +203,11 @@ class DropOverlay(QWidget):
             inset = look.px(12)
             frame = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
             painter.drawRoundedRect(frame, look.px(10), look.px(10))
-            self._card(painter, self.plan)
+            if self._field is not None:
+                corner = self.mapFromGlobal(self._field.mapToGlobal(QPointF(0, 0)))
+                around = QRectF(corner, self._field.size()).adjusted(-2, -2, 2, 2)
+                box(painter, around, look.px(4), None, look.color("blade"), 2)
+            self._card(painter, plan)
 
     def _card(self, painter: QPainter, plan: DropPlan) -> None:
         look = theme()
@@ -187,6 +232,24 @@ class DropOverlay(QWidget):
         top += look.px(4)
         low = QRectF(left, top, wide, look.line_height("small"))
         line(painter, low, hint, small, look.color("muted"))
+
+
+def _takes(widget: QWidget) -> bool:
+    """Whether a widget may take a file itself; text fields would take it as text."""
+    words = (QLineEdit, QTextEdit, QPlainTextEdit, QGraphicsView, DropOverlay)
+    return widget.acceptDrops() and widget.isVisible() and not isinstance(widget, words)
+
+
+def _into(field: QWidget) -> DropPlan:
+    name = field.accessibleName() or "this field"
+    return DropPlan("field", f"The path goes into {name}.", "set_field")
+
+
+def _moved_to(field: QWidget, overlay: QWidget, event: QDropEvent) -> QDropEvent:
+    spot = field.mapFromGlobal(overlay.mapToGlobal(event.position()))
+    return QDropEvent(
+        spot, event.possibleActions(), event.mimeData(), event.buttons(), event.modifiers()
+    )
 
 
 def _wrapped(text: str, room: float, font: QFont) -> list[str]:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 from studio.fields.reading import NOTHING
 from studio.fields.row import PAD, FormRow
 from studio.fields.spec import FieldSpec, fields_of
+from studio.fields.text import TextEditor
 from studio.fields.tip import FieldTip
 from studio.theme import theme
 
@@ -121,6 +122,21 @@ class Form(QWidget):
     def faults(self) -> dict[str, str]:
         """Sentences about what is typed and cannot be used, by field."""
         return {name: row.error for name, row in self._rows.items() if row.error}
+
+    def drafts(self) -> dict[str, str]:
+        """Return what is typed and cannot be used, by field, to show it again later."""
+        found = {}
+        for name, row in self._rows.items():
+            if isinstance(row.editor, TextEditor) and row.error:
+                found[name] = row.editor.edit.text()
+        return found
+
+    def type_drafts(self, drafts: Mapping[str, str]) -> None:
+        """Show what was typed before; it is judged as if it were typed now."""
+        for name, text in drafts.items():
+            row = self._rows.get(name)
+            if row is not None and isinstance(row.editor, TextEditor):
+                row.editor.type_text(text)
 
     def restyle(self) -> None:
         """Take fonts and sizes of the theme anew."""

@@ -11,7 +11,7 @@ from backend.core.run import Run
 from backend.core.workspace import Workspace
 from studio.launcher import start_detached
 from studio.run_process import is_started
-from studio.run_watch import is_held, output_of
+from studio.run_watch import is_taken, output_of
 
 _TRACES = ("events.jsonl", "result.json")
 _LOOK_SECONDS = 1.5
@@ -58,7 +58,7 @@ class Launch:
 
     def is_over(self, run: Run) -> bool:
         """Whether ``run`` is seen to live, or its process died; then why is in its result."""
-        if _traces(run) != self._before[run.name] or _is_taken(run):
+        if _traces(run) != self._before[run.name] or is_taken(run):
             return True
         if not self._is_gone:
             return False
@@ -75,10 +75,6 @@ class Launch:
             write_atomic(run.path / "result.json", json.dumps(result, indent=1))
         except OSError:
             return  # it stays queued, which is true as well
-
-
-def _is_taken(run: Run) -> bool:
-    return is_held(run.path / "wait.lock") or is_held(run.path / "run.lock")
 
 
 def _traces(run: Run) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QMainWindow, QMenuBar, QStackedWidget, QTabWidget,
 from studio import deeds, layouts, reasons
 from studio.actions import ACTIONS, BY_ID
 from studio.ask_panel import Answer, AskPanel
+from studio.autosave import Autosave
+from studio.awake import Awake
 from studio.canvas import CanvasPage
 from studio.dock_frame import DockFrame, dock_points
 from studio.dock_tabs import DockTabs
@@ -72,6 +74,7 @@ class MainWindow(QMainWindow):
         bar.addWidget(self.status, 1)
         bar.setContentsMargins(0, 0, 0, 0)
         self.display = RunDisplay(self)
+        self._awake, self._autosave = Awake(session), Autosave(session)
         self.toasts = ToastStack(self.canvas)
         self.questions = AskPanel(self)
         self.drop_overlay = DropOverlay(self)
@@ -79,6 +82,7 @@ class MainWindow(QMainWindow):
         self.tabs = DockTabs(self, self.frames.values())
         self._tool_windows: dict[str, QWidget] = {}
         self._is_closing = False
+        self._was_not_asked = False
         self.menus = Menus(self, self._menus)
         self._connect()
         self.layouts.arrange("Graph")
@@ -116,6 +120,7 @@ class MainWindow(QMainWindow):
             self._pages.addWidget(page)
         self.layouts.show_docks(False)
         self._pages.setCurrentWidget(self._welcome)
+        self._welcome.setFocus()
         self.tool_row.hide()
         self.refresh()
 
@@ -271,9 +276,11 @@ class MainWindow(QMainWindow):
         self._is_closing = True
         self.layouts.save()
         self.display.close()
+        self._awake.release()
+        self._autosave.stop()
         for window in self._tool_windows.values():
             window.close()
-        self.session.close()
+        self.session.close(keep=self._was_not_asked)
         event.accept()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -372,6 +379,11 @@ class MainWindow(QMainWindow):
 
     def _flip_theme(self) -> None:
         self.session.settings.set(theme="light" if theme().is_dark else "dark")
+
+    def close_with_desktop(self) -> None:
+        """Close without a question, since nobody is there; the next start offers the rest."""
+        self._was_not_asked = self._is_closing = True
+        self.close()
 
     def _save_and_close(self) -> None:
         self.act("save")

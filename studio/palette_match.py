@@ -75,8 +75,9 @@ def _scattered(word: str, text: str) -> tuple[float, list[int]] | None:
         spot = jump if _in_order(rest, text, jump + 1) else ahead
         places.append(spot)
     spread = places[-1] - places[0] + 1 - len(word)
-    if spread > 4 * len(word) + 8:
-        return None
+    is_initials = all(place == 0 or not text[place - 1].isalnum() for place in places)
+    if spread > 2 * len(word) and not is_initials:
+        return None  # letters so far apart that nobody would see a word in them
     return _SCATTERED - spread, places
 
 

@@ -64,7 +64,7 @@ def _saved_and_edited(window: MainWindow) -> str:
     document = window.session.document
     if document.path is None:
         return "the graph was never saved"
-    return _graph(window) or ("" if document.is_modified else "nothing was changed")
+    return _graph(window) or ("nothing was changed" if document.is_saved else "")
 
 
 def _problems(window: MainWindow) -> str:

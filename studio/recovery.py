@@ -34,6 +34,12 @@ def _ask(window: MainWindow, left: list[Leftover]) -> None:
             window.session.document.restore(first)
         except InUse:
             window.session.document.restore(first, as_copy=True)
+        if rest:
+            window.session.tell(
+                f"{len(rest)} more unsaved graphs were kept.",
+                kind="warn",
+                action=("Look at them", lambda: _ask(window, rest)),
+            )
         window.show_graph()
         window.view.zoom_to_fit()
         text = f'"{first.name}" is as you left it.'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.notify import notify
+from studio.remedies import remedy_for
 from studio.run_fold import RunFold
 from studio.run_names import newest_of
 from studio.words import duration
@@ -115,6 +117,17 @@ class RunDisplay(QObject):
             window.tool_row.show_run(None, "", "", state)
         window.status.set_run("done" if state == "finished" else state, words, name, share)
 
+    def _remedy(self, run: str, error: str) -> tuple[str, Callable[[], None]] | None:
+        """A click that changes the document as the error proposes; applies to the next run."""
+        document = self._session.document
+        nodes = self._session.runner.watch(run).fold.nodes
+        failed = next((node for node, it in nodes.items() if it.state == "failed"), "")
+        found = remedy_for(document.graph, failed, error)
+        if found is None:
+            return None
+        values = {found.param: found.value}
+        return found.text, lambda: document.set(found.node, **values)
+
     def _title(self, node: str) -> str:
         graph, specs = self._session.document.graph, self._session.catalog.specs
         kind = graph.nodes[node].type if node in graph.nodes else ""
@@ -144,8 +157,9 @@ class RunDisplay(QObject):
                 "Run cancelled.", name, action=("Resume", lambda: window.act("resume", run=name))
             )
         elif state in ("failed", "crashed"):
-            error = session.runner.watch(name).run.result.get("error", "")
-            session.tell(f"Run {state}.", error or name, kind="bad", action=show)
+            error = str(session.runner.watch(name).run.result.get("error", ""))
+            remedy = self._remedy(name, error)
+            session.tell(f"Run {state}.", error or name, kind="bad", action=remedy or show)
         if session.settings.values.notify and not window.isActiveWindow():
             QApplication.alert(window)
             notify(f"Fretsaw: run {state}", name)

@@ -16,10 +16,11 @@ from PySide6.QtCore import QObject, Signal
 from backend.core.errors import DocumentError, sentence
 from backend.core.files import replace as move
 from backend.core.files import write_atomic
+from backend.core.run import Run
 from studio.background import Background
 from studio.run_row import RunRow, from_json, key_of, read_row, to_json
 from studio.run_settings import Difference, difference
-from studio.run_watch import UNFINISHED, is_held, read_json
+from studio.run_watch import UNFINISHED, is_taken, read_json
 from studio.scan import run_names
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class RunIndex(QObject):
             DocumentError: the run waits or computes, or its folder may not be written to.
         """
         folder = self._workspace.runs / name
-        if is_held(folder / "run.lock") or is_held(folder / "wait.lock"):
+        if is_taken(Run(folder)):
             raise DocumentError(f'The run "{name}" is going on.', "Stop it before deleting it.")
         if name not in run_names(self._workspace):
             raise DocumentError(f'There is no run "{name}" any more.')

@@ -111,6 +111,19 @@ def quick_state(run: Run) -> str:
     return "queued" if age < _STARTING_SECONDS else "crashed"
 
 
+def stop_asked_for(folder: Path) -> float:
+    """Seconds since someone asked a run to stop; 0 if nobody did."""
+    try:
+        return max(0.0, time.time() - (folder / "stop").stat().st_mtime)
+    except OSError:
+        return 0.0
+
+
+def is_taken(run: Run) -> bool:
+    """Whether a process waits with the run or computes it."""
+    return is_held(run.path / "wait.lock") or is_held(run.path / "run.lock")
+
+
 def is_held(path: Path) -> bool:
     """Whether a process holds this lock; asks once and does not wait."""
     if not path.exists():

@@ -5,11 +5,9 @@ Nothing is computed here: the command line is, in a process of its own that outl
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -26,8 +24,8 @@ from studio.launch import Launch
 from studio.prepare_run import Sweep, make_runs
 from studio.run_index import RunIndex
 from studio.run_tail import RunTail
-from studio.run_watch import UNFINISHED, RunWatch, is_held, quick_state
-from studio.scan import unfinished
+from studio.run_watch import UNFINISHED, RunWatch, is_taken, quick_state, stop_asked_for
+from studio.scan import traces, unfinished
 from studio.stale import Stale, StaleCheck
 
 _LOOK_MS = 2_000
@@ -54,6 +52,7 @@ class Runner(QObject):
         self._recent: OrderedDict[str, RunWatch] = OrderedDict()
         self._launches: list[Launch] = []
         self._killed: set[str] = set()
+        self._late: set[str] = set()
         self._order: list[str] = []
         self._looked: tuple[int, ...] = ()
         self._is_scanning = False
@@ -80,7 +79,7 @@ class Runner(QObject):
         From then on it is looked for new ones every two seconds while the window is visible.
         """
         self._look_timer.start()
-        self._looked = self._traces()
+        self._looked = traces(self.workspace)
         self.index.refresh()
         if not self._is_scanning:
             self._is_scanning = True
@@ -154,13 +153,8 @@ class Runner(QObject):
 
     def can_kill(self, name: str) -> bool:
         """Whether the run did not obey a request to stop for five seconds."""
-        if self.state(name) != "cancelling":
-            return False
-        try:
-            asked = (self.workspace.runs / name / "stop").stat().st_mtime
-        except OSError:
-            return False
-        return time.time() - asked >= _KILL_SECONDS
+        late = self.state(name) == "cancelling" and stop_asked_for(self.workspace.runs / name)
+        return late >= _KILL_SECONDS
 
     # -- deeds -----------------------------------------------------------------------------------
 
@@ -209,7 +203,11 @@ class Runner(QObject):
         if self._state_now(run) not in UNFINISHED:
             return
         with _in_words():
-            self.queue.cancel(run)
+            # Not by asking the queue: its look at a lock that is held takes a tenth of a second.
+            if self._is_launching(name) or is_taken(run):
+                run.request_stop()
+            else:
+                self.queue.cancel(run)
         self._check(name)
 
     cancel_queued = stop
@@ -240,8 +238,7 @@ class Runner(QObject):
             raise DocumentError(
                 f'The run "{name}" is finished.', "Run it again to compute a new one."
             )
-        is_taken = is_held(run.path / "wait.lock") or is_held(run.path / "run.lock")
-        if is_taken or self._is_launching(name):
+        if is_taken(run) or self._is_launching(name):
             raise DocumentError(f'The run "{name}" is {state} already.')
         self._launch([run])
 
@@ -332,6 +329,10 @@ class Runner(QObject):
             self._killed.discard(run.name)
             self._note_killed(run)
             state = quick_state(run)
+        late = state == "cancelling" and stop_asked_for(run.path) >= _KILL_SECONDS
+        if late != (run.name in self._late):  # whoever offers to kill it hears of it
+            self._late ^= {run.name}
+            self.changed.emit()
         return state
 
     def _note_killed(self, run: Run) -> None:
@@ -361,11 +362,8 @@ class Runner(QObject):
 
     def _look(self) -> None:
         """Scan if a run was added or the queue changed since the last look."""
-        if self._traces() != self._looked:
+        if traces(self.workspace) != self._looked:
             self.scan()
-
-    def _traces(self) -> tuple[int, ...]:
-        return tuple(_changed_ns(path) for path in (self.workspace.runs, self.queue.path))
 
     def _scanned(self, found: object) -> None:
         self._is_scanning = False
@@ -391,10 +389,3 @@ def _in_words() -> Iterator[None]:
         yield
     except OSError as error:
         raise DocumentError(sentence(error)) from error
-
-
-def _changed_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from backend.core.queue import Queue
 from backend.core.run import Run
 from backend.core.workspace import Workspace
-from studio.run_watch import UNFINISHED, is_held, quick_state
+from studio.run_watch import UNFINISHED, quick_state
 
 
 def unfinished(workspace: Workspace) -> list[str]:
@@ -30,6 +30,17 @@ def unfinished(workspace: Workspace) -> list[str]:
     return found
 
 
+def traces(workspace: Workspace) -> tuple[int, ...]:
+    """Return what changes when a run is added, is deleted, or begins to wait."""
+    found = []
+    for path in (workspace.runs, Queue(workspace).path):
+        try:
+            found.append(path.stat().st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return tuple(found)
+
+
 def run_names(workspace: Workspace) -> list[str]:
     """Return the names of all folders among the runs, oldest first."""
     try:
@@ -42,6 +53,4 @@ def run_names(workspace: Workspace) -> list[str]:
 def _is_unfinished(folder: Path) -> bool:
     if not (folder / "graph.json").is_file():
         return False
-    if is_held(folder / "run.lock") or is_held(folder / "wait.lock"):
-        return True
     return quick_state(Run(folder)) in UNFINISHED

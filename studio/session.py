@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from backend.core.catalog import Catalog
 from backend.core.errors import FretsawError
+from backend.core.graph import Change
 from backend.core.workspace import Workspace
 from studio.catalog import CatalogModel
 from studio.document import Document
@@ -114,11 +115,14 @@ class Session(QObject):
             self.marked = new
             self.marks_changed.emit()
 
-    def close(self) -> None:
-        """Stop timers and threads; runs go on."""
+    def close(self, *, keep: bool = False) -> None:
+        """Stop timers and threads; runs go on.
+
+        With ``keep``, what is not saved is offered at the next start.
+        """
         self.catalog.close()
         self.runner.close()
-        self.document.close()
+        self.document.close(keep=keep)
 
     # -- inner -----------------------------------------------------------------------------------
 
@@ -133,7 +137,11 @@ class Session(QObject):
         values = self.settings.values
         theme().choose(values.theme, values.text_scale / 100, values.reduced_motion)
 
-    def _keep_selection(self, _change: object) -> None:
+    def _keep_selection(self, change: Change) -> None:
+        if change.kind == "renamed":
+            chosen = self.selection
+            names = [change.node if n == change.was else n for n in chosen.nodes]
+            chosen.set(names, chosen.links, chosen.notes)
         graph = self.document.graph
         notes = [str(note.get("id", "")) for note in graph.notes]
         self.selection.keep(graph.nodes, graph.links, notes)

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.actions import ACTIONS, Action
+from studio.action import Action
+from studio.actions import ACTIONS
 from studio.docks.problem_lines import NoteLine
 from studio.session import Session
 from studio.theme import theme

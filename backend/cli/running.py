@@ -178,7 +178,8 @@ def _compute(runs: list[Run], arguments: argparse.Namespace) -> int:
             try:
                 with _turn(pending, arguments) as found:
                     pending.remove(found)
-                    code = _one(found, arguments) or code
+                    ended = _one(found, arguments, is_last=not pending)
+                    code = code or ended
             except Stopped:
                 code = code or EXIT["cancelled"]
                 print("Cancelled.", file=sys.stderr)
@@ -208,7 +209,8 @@ def _exit_code(found: Run, status: str) -> int:
     return failures[-1] if failures else EXIT[status]
 
 
-def _one(found: Run, arguments: argparse.Namespace) -> int:
+def _one(found: Run, arguments: argparse.Namespace, *, is_last: bool) -> int:
+    """Compute one run; if it cannot even begin, that must not keep the rest from their turn."""
     settings = found.settings
     with make_printer(found, as_json=arguments.json, quiet=arguments.quiet) as printer:
         try:
@@ -223,7 +225,10 @@ def _one(found: Run, arguments: argparse.Namespace) -> int:
             raise
         except Exception as error:
             _note_failure(found, error)
-            raise
+            if is_last:
+                raise
+            print(f"fretsaw: {sentence(error)}", file=sys.stderr)
+            return int(getattr(error, "exit_code", EXIT["failed"]))
         printer.done(status, _report(found))
     return _exit_code(found, status)
 

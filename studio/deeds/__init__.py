@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from backend.core.errors import FretsawError
 
 if TYPE_CHECKING:
-    from studio.actions import Action
+    from studio.action import Action
     from studio.main_window import MainWindow
 
 

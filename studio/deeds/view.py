@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from backend.core.errors import DocumentError
+from studio.dock_frame import DockFrame
 
 if TYPE_CHECKING:
     from studio.main_window import MainWindow
@@ -58,6 +64,27 @@ def show_dock(window: MainWindow, name: str) -> None:
     window.show_dock(name)
 
 
+def export_dock(window: MainWindow, name: str = "") -> None:
+    """Write a dock as PNG: the one that was used last, or the one that is named."""
+    frame = window.frames.get(name) or _dock_in_use(window)
+    start = str(Path.home() / f"{frame.name}.png")
+    path, _ = QFileDialog.getSaveFileName(
+        window, f"Export {frame.windowTitle()}", start, "Pictures (*.png)"
+    )
+    if not path:
+        return
+    if not frame.grab().save(path):
+        raise DocumentError(f'"{path}" could not be written.', "Choose a name that ends in .png.")
+    window.session.tell(f"{frame.windowTitle()} exported.", path, kind="good")
+
+
 def full_screen(window: MainWindow) -> None:
     """Fill the screen, or stop it."""
     window.setWindowState(window.windowState() ^ window.full_screen_state)
+
+
+def _dock_in_use(window: MainWindow) -> DockFrame:
+    widget: QWidget | None = window.focusWidget()
+    while widget is not None and not isinstance(widget, DockFrame):
+        widget = widget.parentWidget()
+    return widget if isinstance(widget, DockFrame) else window.frames["curves"]

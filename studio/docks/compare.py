@@ -20,10 +20,16 @@ from PySide6.QtWidgets import (
 from backend.core.errors import FretsawError
 from studio.docks import tables
 from studio.docks.compare_scatter import Scatter, Spot
-from studio.docks.compare_table import CompareDelegate, CompareModel, build
-from studio.docks.curve_source import short_name
+from studio.docks.compare_table import CompareDelegate, CompareHeader, CompareModel, build
 from studio.docks.memory import Memory
-from studio.docks.run_list import index_of, known_metrics, likely_metrics, metric_title, text_of
+from studio.docks.run_list import (
+    index_of,
+    known_metrics,
+    labels_of,
+    likely_metrics,
+    metric_title,
+    text_of,
+)
 from studio.docks.runs_diff import given
 from studio.plotting import metrics
 from studio.plotting.pareto import Direction
@@ -161,16 +167,16 @@ class CompareWidget(QWidget):
     def _fill_scatter(self) -> None:
         x_key, y_key = self.keys
         session = self.session
+        rows = [row for row in self.rows() if x_key in row.last and y_key in row.last]
         spots = [
             Spot(
                 row.name,
-                row.label or short_name(row.name),
+                label,
                 row.last[x_key],
                 row.last[y_key],
                 pen_index(session, row.name),
             )
-            for row in self.rows()
-            if x_key in row.last and y_key in row.last
+            for row, label in zip(rows, labels_of(rows), strict=True)
         ]
         better = (self.direction(x_key), self.direction(y_key))
         self.scatter.show_spots(spots, x_key, y_key, better)
@@ -190,9 +196,7 @@ class CompareWidget(QWidget):
         if not has_two:
             return
         names = [row.name for row in rows]
-        labels = [row.label or short_name(row.name) for row in rows]
-        if len(set(labels)) < len(labels):  # runs of one graph are told apart by their time
-            labels = [short_name(name) for name in names]
+        labels = labels_of(rows)
         finals = [row.last for row in rows]
         table = build(labels, finals, [self._settings(name) for name in names])
         pens = [pen_index(self.session, name) or 0 for name in names]
@@ -297,11 +301,12 @@ class CompareWidget(QWidget):
         self.scatter = Scatter(self.facts)
         self.remark = ElidedLabel("", "small", "muted")
         self.open_button, self.mark_button = quiet("Open as pipeline"), quiet("Mark")
-        top = self._bar(left, [self._box(self.y_box, "y axis"), self.y_way, None, self.scope])
+        top = self._bar(
+            left, [self._box(self.y_box, "y axis"), self.y_way, self.remark, None, self.scope]
+        )
         bottom = self._bar(
             left,
             [
-                self.remark,
                 None,
                 self.mark_button,
                 self.open_button,
@@ -337,6 +342,7 @@ class CompareWidget(QWidget):
         self.model.setParent(self)
         self.table = QTableView()
         prepare_table(self.table)
+        self.table.setHorizontalHeader(CompareHeader(self.table))
         self.table.setSortingEnabled(False)
         self.table.setItemDelegate(CompareDelegate(self.table))
         self.table.setModel(self.model)

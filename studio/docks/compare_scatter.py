@@ -63,6 +63,8 @@ class Scatter(QWidget):
         self.axes = {side: Axis(side) for side in ("left", "bottom")}
         self.view = PlotView()
         self.canvas = pg.PlotWidget(viewBox=self.view, axisItems=self.axes)
+        for axis in self.axes.values():
+            axis.setZValue(-1)  # the grid lies below what is drawn
         self.canvas.setFrameShape(self.canvas.Shape.NoFrame)
         self.canvas.hideButtons()
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

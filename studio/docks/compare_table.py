@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    Qt,
+)
 from PySide6.QtGui import QFont, QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
@@ -16,7 +23,7 @@ from studio.docks.runs_diff import differing
 from studio.plotting import metrics
 from studio.theme import theme
 from studio.widgets.painting import line
-from studio.widgets.table import BEST_ROLE, COLOR_ROLE, ICON_ROLE, TableDelegate
+from studio.widgets.table import BEST_ROLE, COLOR_ROLE, ICON_ROLE, TableDelegate, TableHeader
 
 Index = QModelIndex | QPersistentModelIndex
 DELTA_ROLE = int(Qt.ItemDataRole.UserRole) + 2
@@ -215,3 +222,16 @@ class CompareDelegate(TableDelegate):
         spot = rect.adjusted(rect.width() - look.px(_DELTA_WIDTH + 6), 0, -look.px(6), -1)
         font = look.number("micro")
         line(painter, spot, text, font, look.color("muted"), Qt.AlignmentFlag.AlignRight)
+
+
+class CompareHeader(TableHeader):
+    """Names of the runs over a stroke in the colour of each one's pen."""
+
+    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
+        """Paint name and stroke."""
+        super().paintSection(painter, rect, section)
+        model = self.model()
+        if isinstance(model, CompareModel) and 0 < section <= len(model.colors):
+            look = theme()
+            stroke = QRectF(rect.left() + look.px(8), rect.bottom() - 1, look.px(24), 2)
+            painter.fillRect(stroke, look.color(model.colors[section - 1]))

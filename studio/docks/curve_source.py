@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import FretsawError
+from studio.docks.run_list import short_name
 from studio.plotting import metrics
 from studio.plotting.curve import Curve
 from studio.plotting.pens import shown_runs
@@ -82,7 +83,7 @@ class CurveSource:
                 pen, dash = (turn, 0) if is_single else (index, turn)
                 for (owner, metric), points in watch.fold.series.items():
                     if owner == node and len(points.steps):
-                        yield self._curve(watch, node, metric, pen, dash, is_single), metric
+                        yield self._curve(watch, node, metric, (pen, dash), len(nodes)), metric
 
     def _nodes_of(self, watch: RunWatch) -> list[str]:
         """Nodes with curves, the one that began last first: it is what happens now."""
@@ -98,30 +99,35 @@ class CurveSource:
         return sorted(longest, key=key, reverse=True)
 
     def _curve(
-        self, watch: RunWatch, node: str, metric: str, pen: int, turn: int, is_single: bool
+        self, watch: RunWatch, node: str, metric: str, pens: tuple[int, int], nodes: int
     ) -> Curve:
         series = self._series.setdefault((watch.name, node, metric), Series())
+        is_single, has_others = len(self.watches) == 1, nodes > 1
         title, params = self._node_facts(watch, node)
         state = watch.fold.nodes.get(node)
-        about = [] if is_single else [run_label(watch)]
-        if node.lower() != title.lower():
-            about.append(node)
-        if state is not None:
-            about.append(theme().state(state.state)[2])
+        named = title if node.lower() == title.lower() else f"{title} {node}"
+        word = theme().state(state.state)[2] if state is not None else ""
+        if is_single:
+            name, rest = title, "" if named == title else node
+            short = node
+        else:
+            name, rest = run_label(watch), named
+            short = f"{name} {node}" if has_others else name
+        about = ", ".join(filter(None, (rest, word)))
         key = (watch.name, node)
         epochs = params.get("epochs")
         total = state.total if state is not None else 0
         has_epochs = isinstance(epochs, int | float) and epochs > 0 and total > 0
         return Curve(
             key=key,
-            name=title,
-            about=", ".join(about),
-            pen=pen,
-            turn=turn,
+            name=name,
+            about=about,
+            pen=pens[0],
+            turn=pens[1],
             series=series,
             epoch_steps=total / epochs if has_epochs else None,  # type: ignore[operator]
             is_hidden=key in self.hidden,
-            short=node if is_single else f"{run_label(watch)} {node}",
+            short=short,
         )
 
     def _node_facts(self, watch: RunWatch, node: str) -> tuple[str, dict[str, Any]]:
@@ -139,13 +145,6 @@ class CurveSource:
 def run_label(watch: RunWatch) -> str:
     """Short name of a run: without the date that every run begins with."""
     return short_name(watch.name)
-
-
-def short_name(run: str) -> str:
-    """Leave out the date of a run's name, keep its time: "14-03 f8net-resnet18"."""
-    parts = run.split("_", 2)
-    is_dated = len(parts) == 3 and parts[0][:2] == "20" and parts[0].count("-") == 2
-    return f"{parts[1].replace('-', ':')} {parts[2]}" if is_dated else run
 
 
 def _read_graph(watch: RunWatch) -> dict[str, tuple[str, dict[str, Any]]]:

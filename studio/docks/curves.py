@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from backend.core.errors import sentence
 from studio.docks.curve_source import CurveSource
 from studio.docks.curves_tools import CurvesTools
 from studio.docks.memory import Memory
-from studio.plotting import figure, smoothing
+from studio.plotting import smoothing
 from studio.plotting.axis import tick_text
 from studio.plotting.curve import Options, XMode
+from studio.plotting.figure import Figure
 from studio.plotting.grid import PlotGrid
 from studio.plotting.legend import Legend
 from studio.plotting.plot import Plot
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from studio.session import Session
 
 _MOST_PLOTS = 4
+_SLICE_SECONDS = 0.006
+_PAUSE_MS = 10
 _BUSY = 3
 """A redraw may take one part in this many plus one of the time."""
 
@@ -48,8 +50,12 @@ class CurvesWidget(QWidget):
         self._seen: tuple[Any, ...] = ()
         self._needs_runs = True
         self._tools: CurvesTools | None = None
-        self._timer = QTimer(self, singleShot=True, interval=theme().motion("curve_redraw") or 100)
-        self._timer.timeout.connect(self.tick)
+        self._left: list[Plot] = []
+        self._has_news = False
+        self._cost = 0.0
+        self._interval = theme().motion("curve_redraw") or 100
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._turn)
         self._build()
         session.focus_changed.connect(self._runs_changed)
         session.marks_changed.connect(self._runs_changed)
@@ -194,15 +200,40 @@ class CurvesWidget(QWidget):
             self.change(weight=weight)
 
     def _later(self) -> None:
+        self._has_news = True
         if self.isVisible() and not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(self._interval)
 
     @Slot()
-    def tick(self) -> None:
-        """Read what is new and draw what changed."""
+    def _turn(self) -> None:
+        self.tick(_SLICE_SECONDS)
+
+    def tick(self, seconds: float = math.inf) -> None:
+        """Read what is new and draw what changed, for about ``seconds``; the rest a moment later.
+
+        With many runs the plots take turns, so that the window answers between them.
+        """
         if not self.isVisible():
             return
         began = time.perf_counter()
+        if not self._left:
+            self._read()
+        while self._left:
+            self._left.pop(0).redraw()
+            if time.perf_counter() - began > seconds:
+                break
+        self._cost += time.perf_counter() - began
+        if self._left:
+            self._timer.start(_PAUSE_MS)
+            return
+        least = theme().motion("curve_redraw") or 100
+        self._interval = int(max(least, _BUSY * 1000 * self._cost))
+        self._cost = 0.0
+        if self._has_news:
+            self._timer.start(self._interval)
+
+    def _read(self) -> None:
+        self._has_news = False
         if self._needs_runs:
             self._follow()
         changed = self.source.read()
@@ -210,10 +241,7 @@ class CurvesWidget(QWidget):
             self._arrange()
         for metric in changed & set(self.plots):
             self.plots[metric].is_stale = True
-        self._redraw_all()
-        cost = 1000 * (time.perf_counter() - began)
-        least = theme().motion("curve_redraw") or 100
-        self._timer.setInterval(int(max(least, _BUSY * cost)))
+        self._left = [plot for plot in self.plots.values() if plot.is_stale]
 
     def _follow(self) -> None:
         self._needs_runs = False
@@ -242,6 +270,7 @@ class CurvesWidget(QWidget):
         shown = self.shown_metrics()
         for metric in [metric for metric in self.plots if metric not in shown]:
             plot = self.plots.pop(metric)
+            self._left = [left for left in self._left if left is not plot]
             plot.hide()
             plot.deleteLater()
         for metric in shown:
@@ -282,67 +311,17 @@ class CurvesWidget(QWidget):
         self._timer.stop()
         super().hideEvent(event)
 
-    # -- export ----------------------------------------------------------------------------------
-
-    def figure(self) -> figure.Figure:
+    def figure(self) -> Figure:
         """Return what an export draws: the plots as they stand in the dock."""
         shown = [entry.curve for entry in self.legend.entries if not entry.curve.is_hidden]
-        return figure.Figure(
-            list(self.plots.values()), shown, self.legend.sample.text, self.grid.columns
-        )
-
-    def copy_picture(self) -> None:
-        """Put the plots on the clipboard as a picture."""
-        self.figure().copy()
-        self.session.tell("Picture copied.")
-
-    def copy_csv(self) -> None:
-        """Put the numbers of the visible curves on the clipboard."""
-        text = figure.to_csv(list(self.plots.values()), self.options.weight)
-        QGuiApplication.clipboard().setText(text)
-        self.session.tell("Numbers copied.", f"{text.count(chr(10)) - 1:,} points as CSV")
-
-    def save_png(self) -> None:
-        """Ask for a file and write the plots as PNG."""
-        self._save("PNG", "png")
-
-    def save_svg(self) -> None:
-        """Ask for a file and write the plots as SVG."""
-        self._save("SVG", "svg")
-
-    def save_csv(self) -> None:
-        """Ask for a file and write the numbers of the visible curves."""
-        self._save("CSV", "csv")
-
-    def _save(self, kind: str, ending: str) -> None:
-        start = str(Path.home() / f"curves.{ending}")
-        name, _ = QFileDialog.getSaveFileName(
-            self, f"Save as {kind}", start, f"{kind} (*.{ending})"
-        )
-        if name:
-            self.save_to(Path(name))
-
-    def save_to(self, path: Path) -> None:
-        """Write the plots to a file whose ending says how: .png, .svg or .csv."""
-        try:
-            if path.suffix.lower() == ".csv":
-                figure.save_csv(path, list(self.plots.values()), self.options.weight)
-            elif path.suffix.lower() == ".svg":
-                self.figure().save_svg(path)
-            else:
-                path = path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
-                self.figure().save_png(path)
-        except OSError as error:
-            self.session.tell("The file was not written.", sentence(error), kind="bad")
-        else:
-            self.session.tell("Saved.", str(path), kind="good")
+        return Figure(list(self.plots.values()), shown, self.legend.sample.text, self.grid.columns)
 
     # -- look ------------------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.legend = Legend()
         self.place = ElidedLabel("", "small", "muted", mono=True)
-        self.place.setMinimumWidth(theme().px(90))
+        self.place.setFixedSize(theme().px(90), theme().px(24))
         self.grid = PlotGrid()
         self._empty = EmptyState(
             "chart-line-variant", "Curves appear when a node trains.", "Run to here", self._run
@@ -351,7 +330,7 @@ class CurvesWidget(QWidget):
         head.setContentsMargins(theme().px(12), theme().px(4), theme().px(12), 0)
         head.setSpacing(theme().px(12))
         head.addWidget(self.legend, 1)
-        head.addWidget(self.place)
+        head.addWidget(self.place, 0, Qt.AlignmentFlag.AlignTop)
         self._full = QWidget()
         column = QVBoxLayout(self._full)
         column.setContentsMargins(0, 0, 0, 0)

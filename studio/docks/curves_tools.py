@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
+from studio.docks.curves_export import CurvesExport
+from studio.docks.tool_menu import attach_menu
 from studio.plotting import metrics
 from studio.theme import theme
 from studio.widgets.button import tool
@@ -27,6 +29,7 @@ class CurvesTools(QWidget):
     def __init__(self, curves: CurvesWidget) -> None:
         super().__init__(curves)
         self._curves = curves
+        self.exporter = CurvesExport(curves)
         self.label = ElidedLabel("Smoothing", "small", "muted")
         self.slider = Slider(
             0.0, 0.99, curves.options.weight, tick=0.86, step=0.01, name="Smoothing"
@@ -71,16 +74,16 @@ class CurvesTools(QWidget):
         self._curves.change(log_y=on)
 
     def _fill_export(self, menu: QMenu) -> None:
-        curves = self._curves
+        out = self.exporter
         for text, deed in (
-            ("Copy picture", curves.copy_picture),
-            ("Copy numbers as CSV", curves.copy_csv),
-            ("Save as PNG...", curves.save_png),
-            ("Save as SVG...", curves.save_svg),
-            ("Save numbers as CSV...", curves.save_csv),
+            ("Copy picture", out.copy_picture),
+            ("Copy numbers as CSV", out.copy_csv),
+            ("Save as PNG...", out.save_png),
+            ("Save as SVG...", out.save_svg),
+            ("Save numbers as CSV...", out.save_csv),
         ):
             entry = menu.addAction(text, deed)
-            entry.setEnabled(bool(curves.plots))
+            entry.setEnabled(bool(self._curves.plots))
 
     def _fill_more(self, menu: QMenu) -> None:
         curves = self._curves
@@ -117,20 +120,6 @@ class CurvesTools(QWidget):
         entry.setChecked(on)
         entry.toggled.connect(deed)
         return entry
-
-
-def attach_menu(button: QToolButton, fill: Callable[[QMenu], None]) -> QMenu:
-    """Give a button a menu that is filled when it opens, so it shows what is so then."""
-    menu = QMenu(button)
-
-    def open_it() -> None:
-        menu.clear()
-        fill(menu)
-
-    menu.aboutToShow.connect(open_it)
-    button.setMenu(menu)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    return menu
 
 
 class Change:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+import re
+
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from studio.docks.measured import EarlierRuns, Measured
 from studio.fields import words
 from studio.session import Session
 from studio.theme import theme
-from studio.widgets.button import Button
+from studio.widgets.button import tool
 from studio.widgets.painting import box, smooth
 from studio.words import duration
 
@@ -31,16 +32,19 @@ class Forecast(QWidget):
         self.figure = QLabel(self)
         self.basis = QLabel(self)
         self.basis.setWordWrap(True)
-        self._open = Button("Show that run", None, "quiet", self)
+        self._open = tool("history", "Show that run", small=True)
         self._open.clicked.connect(self._show_run)
         for label in (self._what, self.basis):
             label.setProperty("tone", "muted")
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 16, 24, 12)
+        column.setContentsMargins(24, 15, 20, 20)
         column.setSpacing(0)
-        for part in (self._title, self._what, self.figure, self.basis):
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        head.addWidget(self._open)
+        column.addLayout(head)
+        for part in (self._what, self.figure, self.basis):
             column.addWidget(part)
-        column.addWidget(self._open, 0, Qt.AlignmentFlag.AlignLeft)
         theme().changed.connect(self._dress)
         self._dress()
         self.hide()
@@ -61,13 +65,14 @@ class Forecast(QWidget):
             return
         self.figure.setText(f"about {duration(self.measured.seconds)}")
         self.basis.setText(basis(self.measured))
+        self.setToolTip(f"Measured in run {self.measured.run}")
         self.setAccessibleName(f"Forecast: {self.figure.text()}, {self.basis.text()}")
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the card."""
         look = theme()
         with smooth(self) as painter:
-            place = self.rect().toRectF().adjusted(12, 8, -12, -4)
+            place = self.rect().toRectF().adjusted(12, 8, -12, -12)
             box(painter, place, look.px(10), look.color("card"), look.color("line"))
 
     def _dress(self) -> None:
@@ -84,7 +89,7 @@ class Forecast(QWidget):
 
 def basis(measured: Measured) -> str:
     """Say in which run the time was taken, and how its settings differed."""
-    text = f"measured in run {measured.run}"
+    text = f"measured in the run of {when(measured.run)}"
     if not measured.differs:
         return f"{text}, same settings"
     told = [
@@ -93,3 +98,9 @@ def basis(measured: Measured) -> str:
     ]
     more = len(measured.differs) - len(told)
     return f"{text}, there {', '.join(told)}" + (f" and {more} more" if more > 0 else "")
+
+
+def when(run: str) -> str:
+    """Say when a run was made, from the name of its folder; another name stays as it is."""
+    made = re.match(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)_", run)
+    return f"{made[1]} {made[2]}:{made[3]}" if made else run

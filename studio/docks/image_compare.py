@@ -40,6 +40,7 @@ class Stage(QWidget):
         self.b: QImage | None = None
         self.labels = ("", "")
         self.words = ""
+        self.waits = False  # picture B is on its way
         self.difference: Difference | None = None
         self.mode = "one"
         self.split = 0.5
@@ -197,7 +198,7 @@ class Stage(QWidget):
         elif self.mode == "one" or (self.b is None and self.mode != "difference"):
             self._draw(painter, self.a)
             if self.mode != "one":
-                self._say(painter, "Pick a second picture to compare with.", True)
+                self._say(painter, self._second(), True)
             self._pill(painter, self.labels[0], True)
         elif self.mode == "slider":
             self._paint_slider(painter)
@@ -248,7 +249,7 @@ class Stage(QWidget):
     def _paint_difference(self, painter: QPainter) -> None:
         look, found = theme(), self.difference
         if self.b is None:
-            self._say(painter, "Pick a second picture to compare with.")
+            self._say(painter, self._second())
             return
         if found is None:
             self._say(painter, "Comparing ...")
@@ -262,6 +263,9 @@ class Stage(QWidget):
         foot = QRectF(room.left(), room.bottom() + 6, room.width(), look.px(22))
         unit = f"of 255, fixed scale; {found.words}"
         axes.color_bar(painter, foot, 0, DIFFERENCE_SCALE, unit, look.heat)
+
+    def _second(self) -> str:
+        return "Reading ..." if self.waits else "Pick a second picture to compare with."
 
     def _pill(self, painter: QPainter, text: str, is_left: bool) -> None:
         if not text:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.core import events as ev
+from studio.docks.image_grid import Entry
 from studio.docks.image_store import Place
 from studio.run_fold import RunFold
 
@@ -95,3 +96,22 @@ def other_runs(runs: Path, own: str, marked: Iterable[str]) -> list[Path]:
         names = []
     wanted = [*marked, *names[:_MOST_RUNS]]
     return [runs / name for name in dict.fromkeys(wanted) if name != own]
+
+
+def entries_of(
+    folder: Path,
+    streams: dict[Stream, list[ev.Image]],
+    stream: Stream | None,
+    title: Callable[[str], str],
+) -> list[Entry]:
+    """List thumbnails: every step of the stream; the newest of each where it has but one."""
+    events = streams.get(stream, []) if stream is not None else []
+    if stream is not None and len(events) > 1:
+        return [
+            Entry(f"{stream[1]} {n + 1}", Place(folder, event.path), (stream, n))
+            for n, event in enumerate(events)
+        ]
+    return [
+        Entry(f"{title(key[0])}, {key[1]}", Place(folder, events[-1].path), (key, -1))
+        for key, events in streams.items()
+    ]

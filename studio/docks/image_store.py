@@ -162,3 +162,15 @@ def graph_hash(folder: Path) -> str:
         return hashlib.sha256((folder / "graph.json").read_bytes()).hexdigest()[:16]
     except OSError:
         return ""
+
+
+def receipt_of(folder: Path, node: str, picture: str) -> dict[str, str]:
+    """Texts that say where a picture comes from: run, node, hash of the graph, what it shows."""
+    found = {
+        "Software": "Fretsaw",
+        "Fretsaw run": folder.name,
+        "Fretsaw node": node,
+        "Fretsaw graph": graph_hash(folder),
+        "Fretsaw picture": picture,
+    }
+    return {key: text for key, text in found.items() if text}

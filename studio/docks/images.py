@@ -21,14 +21,14 @@ from PySide6.QtWidgets import (
 
 from backend.core.files import slug, write_atomic
 from studio.docks.image_compare import Stage
-from studio.docks.image_grid import Entry, PictureGrid
-from studio.docks.image_sources import Rival, Stream, other_runs, rivals_of, streams_of
+from studio.docks.image_grid import PictureGrid
+from studio.docks.image_sources import Rival, Stream, entries_of, other_runs, rivals_of, streams_of
 from studio.docks.image_store import (
     Difference,
     Pictures,
     Place,
     difference,
-    graph_hash,
+    receipt_of,
     with_receipt,
 )
 from studio.docks.views import ViewList, node_title
@@ -63,6 +63,7 @@ class ImagesWidget(QWidget):
         self._rivals: list[Rival] = []
         self._mapped: tuple[Place, Place, bool] | None = None
         self._before = "one"
+        self._drawn: tuple[Path, Stream | None] | None = None
         self._others: tuple[Any, list[Path]] | None = None
         self._build()
         self.pictures.ready.connect(self._came)
@@ -163,20 +164,19 @@ class ImagesWidget(QWidget):
     def _title(self, node: str) -> str:
         return node_title(self._session, node)
 
-    def _say_nothing(self) -> None:
+    def _maker(self) -> str:
         kinds = self._session.catalog.specs
-        makers = [k for k, s in kinds.items() if s.title == "Train image-to-image"]
+        return next((k for k, s in kinds.items() if s.title == "Train image-to-image"), "")
+
+    def _say_nothing(self) -> None:
         said = "Sample pictures appear each epoch."
-        if makers and self._following.watch is None:
+        if self._maker() and self._following.watch is None:
             self.empty.set(said, "Add Train image-to-image", self._add_maker)
         else:
             self.empty.set(said)
 
     def _add_maker(self) -> None:
-        kinds = self._session.catalog.specs
-        maker = next((k for k, s in kinds.items() if s.title == "Train image-to-image"), "")
-        if maker:
-            self._session.reveal(self._session.document.add(maker))
+        self._session.reveal(self._session.document.add(self._maker()))
 
     def _select(self) -> None:
         """Follow the selected node, if it has pictures and another one's are shown."""
@@ -248,12 +248,18 @@ class ImagesWidget(QWidget):
         self.rival.setVisible(compares)
         self.rival.setEnabled(self.rival.count() > 0)
         if is_grid:
-            self.grid.source.set_entries(self._entries())
+            self.grid.source.set_entries(
+                entries_of(self.folder, self._streams, self.stream, self._title)
+            )
             self._tell_zoom(1.0)
             return
         first, second, labels = self._places()
         a = self.pictures.get(first) if first is not None else "No picture is picked."
         b = self.pictures.get(second) if second is not None and compares else None
+        if a is None and self._drawn == (self.folder, self.stream) and self.stage.a is not None:
+            return  # the last step stays until this one is read
+        self._drawn = (self.folder, self.stream)
+        self.stage.waits = second is not None and b is None
         if isinstance(b, str):
             a, b = b, None  # what is wrong with the second one is said in place
         if isinstance(a, QImage) and isinstance(b, QImage) and a.size() != b.size():
@@ -294,22 +300,6 @@ class ImagesWidget(QWidget):
         if self.mode.value != "grid" and place in self._places()[:2]:
             self._show()
 
-    def _entries(self) -> list[Entry]:
-        """Every step of the picked stream; the newest of each stream where it has but one."""
-        stream = self.stream
-        events = self._streams.get(stream, []) if stream else []
-        if stream is not None and len(events) > 1:
-            return [
-                Entry(f"{stream[1]} {n + 1}", Place(self.folder, e.path), (stream, n))
-                for n, e in enumerate(events)
-            ]
-        return [
-            Entry(
-                f"{self._title(node)}, {name}", Place(self.folder, e[-1].path), ((node, name), -1)
-            )
-            for (node, name), e in self._streams.items()
-        ]
-
     # -- deeds -----------------------------------------------------------------------------------
 
     def set_mode(self, mode: str) -> None:
@@ -348,15 +338,8 @@ class ImagesWidget(QWidget):
             return {}
         labels = self._places()[2]
         shown = labels[0] if self.mode.value in ("one", "grid") else " against ".join(labels)
-        stream = self.stream or ("", "")
-        found = {
-            "Software": "Fretsaw",
-            "Fretsaw run": self.folder.name,
-            "Fretsaw node": stream[0],
-            "Fretsaw graph": graph_hash(self.folder),
-            "Fretsaw picture": f"{shown}, {self.mode.value}",
-        }
-        return {key: text for key, text in found.items() if text}
+        node = self.stream[0] if self.stream else ""
+        return receipt_of(self.folder, node, f"{shown}, {self.mode.value}")
 
     def result(self) -> QImage | None:
         """The picture that is shown, with its receipt."""

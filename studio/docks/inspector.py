@@ -222,7 +222,7 @@ class InspectorWidget(QWidget):
         self.tensor_table.fit_columns()
         self._state.setText(f"Reading {len(facts['tensors']):,} tensors")
         self._filter(self.filter.text())
-        self.layer_table.pick_first()
+        self.layer_table.pick_first(has_weights)
 
     def _figures(self, parts: list[Record]) -> None:
         self.tensors.update_records(parts, FIRST_FIGURE)
@@ -334,6 +334,12 @@ class InspectorWidget(QWidget):
         if not self.window().isVisible():
             self._drop_inspection()
         super().hideEvent(event)
+
+
+def has_weights(layer: Record) -> bool:
+    """Whether a layer is worth showing first: it has more than a vector of parameters."""
+    shape = layer["shape"]
+    return layer["params"] > 0 and shape is not None and len(shape) > 1
 
 
 class InspectorDock:

@@ -34,6 +34,7 @@ class Fact(QWidget):
         """Show a figure; a fact without one goes."""
         self.figure.setText(figure)
         self.rival.setText(rival)
+        self.figure.setMinimumWidth(self.figure.sizeHint().width())  # figures are never cut
         self.setVisible(bool(figure))
         self.setAccessibleName(f"{self._name}: {figure}, {rival}")
 
@@ -57,12 +58,13 @@ class FactsRow(QWidget):
         """Take new sizes after a theme change."""
         look = theme()
         self._row.setContentsMargins(look.px(12), look.px(8), look.px(12), look.px(8))
-        self._row.setSpacing(look.px(24))
+        self._row.setSpacing(look.px(20))
 
     def show_facts(self, facts: Record) -> None:
         """Show what the file says of itself."""
         for name, (figure, rival) in figures_of(facts).items():
             self.facts[name].set(figure, rival)
+        self.facts["Format"].setToolTip(facts.get("producer", ""))
         self.facts["Zeros"].set("", "")
 
     def show_zeros(self, tensors: list[Record]) -> None:
@@ -73,16 +75,13 @@ class FactsRow(QWidget):
 def figures_of(facts: Record) -> dict[str, tuple[str, str]]:
     """Figure and rival of each fact; an empty figure is not known."""
     name = _FORMATS.get(facts["format"], facts["format"])
-    if "opset" in facts:
-        name = f"{name}, opset {facts['opset'].get('ai.onnx', '?')}"
     tensors, params = facts["tensors"], facts["params"]
     count = len(tensors)
-    source = facts.get("producer") or (f"{count:,} tensors" if count != 1 else "1 tensor")
-    rival_params = f"{count:,} tensors"
-    layers = facts.get("layers")
-    if layers is not None:
-        rival_params = f"{len(layers):,} nodes, {count:,} tensors"
-    as_float = f"{bytes_text(4 * params)} as float32"
+    source = "weights alone"
+    if "opset" in facts:
+        source = f"opset {facts['opset'].get('ai.onnx', '?')}"
+    rival_params = f"{count:,} tensors" if count != 1 else "1 tensor"
+    as_float = f"{bytes_text(4 * params)} float32"
     macs = facts.get("macs")
     return {
         "Format": (name, source),
@@ -95,7 +94,7 @@ def figures_of(facts: Record) -> dict[str, tuple[str, str]]:
 def _sample(facts: Record) -> str:
     inputs = facts.get("inputs") or [{}]
     sizes = [size for size in inputs[0].get("shape", [])[1:] if isinstance(size, int)]
-    return f"for one {' × '.join(map(str, sizes))}" if sizes else "for one sample"
+    return f"at {' × '.join(map(str, sizes))}" if sizes else "a sample"
 
 
 def zeros_of(tensors: list[Record]) -> tuple[str, str]:
@@ -111,4 +110,4 @@ def zeros_of(tensors: list[Record]) -> tuple[str, str]:
             zeros += share * count
     if not total:
         return "", ""
-    return share_text(round(zeros) / total), f"of {short_count(total)} weights"
+    return share_text(round(zeros) / total), "of the weights"

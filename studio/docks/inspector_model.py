@@ -20,7 +20,6 @@ from studio.widgets.table import COLOR_ROLE
 
 Index = QModelIndex | QPersistentModelIndex
 Record = dict[str, Any]
-RECORD_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 
 
 def count_text(count: float | None) -> str:
@@ -202,6 +201,10 @@ class RecordsModel(QAbstractTableModel):
             last = self.index(len(self.order) - 1, len(self.columns) - 1)
             self.dataChanged.emit(self.index(0, first_column), last)
 
+    def record(self, index: Index) -> Record | None:
+        """The record itself; as data of a role Qt would hand out a copy of a dictionary."""
+        return self.records[self.order[index.row()]] if index.isValid() else None
+
     def row_of(self, record: Record) -> int:
         """The row that shows a record, -1 if the filter hides it."""
         rows = (row for row, place in enumerate(self.order) if self.records[place] is record)
@@ -238,13 +241,11 @@ class RecordsModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self.columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Text, or the record."""
+        """Text, tooltip, colour."""
         record = self.records[self.order[index.row()]]
         column = self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(record)
-        if role == RECORD_ROLE:
-            return record
         if role == Qt.ItemDataRole.ToolTipRole and index.column() == 0:
             return column.text(record)
         if role == COLOR_ROLE and index.column() > 0 and not column.is_number:

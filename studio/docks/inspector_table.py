@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QMenu, QTableView
 
-from studio.docks.inspector_model import RECORD_ROLE, RecordsModel
+from studio.docks.inspector_model import RecordsModel
 from studio.theme import theme
 from studio.widgets.painting import text_width
 from studio.widgets.table import prepare_table
@@ -27,6 +28,7 @@ class RecordsTable(QTableView):
         super().__init__()
         self._source = model
         self._record: Record | None = None
+        self._column = 0
         self.setModel(model)
         numbers = [i for i, column in enumerate(model.columns) if column.is_number]
         monos = [i for i, column in enumerate(model.columns) if column.is_mono]
@@ -51,15 +53,18 @@ class RecordsTable(QTableView):
                 wide = max(wide, look.px(84))  # figures come later
             self.setColumnWidth(place, round(min(wide, look.px(_WIDEST))) + look.px(18))
 
-    def pick_first(self) -> None:
-        """Pick the first row."""
+    def pick_first(self, wanted: Callable[[Record], bool] = lambda _record: True) -> None:
+        """Pick the first row that is `wanted`, else the first."""
         if self._source.rowCount():
-            self.setCurrentIndex(self._source.index(0, 0))
+            records = [self._source.records[place] for place in self._source.order]
+            row = next((i for i, record in enumerate(records) if wanted(record)), 0)
+            self.setCurrentIndex(self._source.index(row, 0))
 
     def tell_picked(self) -> None:
         """Tell the picked row again; without one, pick the first."""
-        if self.currentIndex().isValid():
-            self.picked.emit(self.currentIndex().data(RECORD_ROLE))
+        record = self._source.record(self.currentIndex())
+        if record is not None:
+            self.picked.emit(record)
         else:
             self.pick_first()
 
@@ -84,7 +89,8 @@ class RecordsTable(QTableView):
         return between.join("" if cell is None else str(cell) for cell in cells)
 
     def _moved(self, current: QModelIndex, _before: QModelIndex) -> None:
-        record = current.data(RECORD_ROLE) if current.isValid() else None
+        record = self._source.record(current)
+        self._column = max(0, current.column())
         if record is not None and record is not self._record:
             self._record = record
             self.picked.emit(record)
@@ -93,7 +99,10 @@ class RecordsTable(QTableView):
         """After sorting or filtering the same record stays picked, if it is still shown."""
         row = -1 if self._record is None else self._source.row_of(self._record)
         if row >= 0:
-            self.setCurrentIndex(self._source.index(row, 0))
+            bar = self.horizontalScrollBar()
+            across = bar.value()
+            self.setCurrentIndex(self._source.index(row, self._column))
+            bar.setValue(across)  # a click on a header far right must not scroll it away
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """What can be copied."""

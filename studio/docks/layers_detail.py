@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 from backend.core.views import LayerRow
 from studio.docks.layers_table import WARN_SHARE, clipped, share_words
 from studio.pictures import axes
-from studio.pictures.bits import code_bounds, paint_bits
+from studio.pictures.bits import code_bounds, paint_bits, sound_counts
 from studio.pictures.canvas import paint_card
 from studio.pictures.words import count, exact, format_range, format_words, short
 from studio.theme import theme
@@ -50,7 +51,7 @@ def describe(row: LayerRow) -> list[str]:
         shares.append(f"{share_words(row.input_clipped)} of the activations")
     tail = " More than 1 % is worth a look." if _is_high(row) else ""
     lines.append(f"{' and '.join(shares)} stand at the ends of the grid.{tail}")
-    if row.headroom_bits is not None:
+    if row.headroom_bits is not None and math.isfinite(row.headroom_bits):
         bits = f"{row.headroom_bits:.2f}"
         if row.headroom_bits < 0.005:
             lines.append("No headroom: the largest weight reaches the end of the grid.")
@@ -71,6 +72,7 @@ class CodesPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.row: LayerRow | None = None
+        self._counts: list[float] = []
         self._hovered: int | None = None
         self.setMouseTracking(True)
         self.setMinimumHeight(theme().px(132))
@@ -78,6 +80,8 @@ class CodesPlot(QWidget):
     def set_row(self, row: LayerRow | None) -> None:
         """Show another layer."""
         self.row = row
+        counts = row.counts[: max(0, len(row.edges) - 1)] if row is not None else []
+        self._counts = sound_counts(counts)
         self.setAccessibleName(f"Weight codes of {row.layer}" if row else "Weight codes")
         self.update()
 
@@ -90,9 +94,9 @@ class CodesPlot(QWidget):
         look, row = theme(), self.row
         low, high = (0.0, 1.0)
         most = 1.0
-        if row is not None and row.counts:
+        if row is not None and self._counts:
             low, high = axes.span_of(row.edges)
-            most = max(row.counts) or 1.0
+            most = max(self._counts) or 1.0
         if row is not None and row.weight is not None:
             first, last = code_bounds(row.weight)
             low, high = min(low, first - 0.5), max(high, last + 0.5)
@@ -107,7 +111,7 @@ class CodesPlot(QWidget):
         look, row = theme(), self.row
         if row is None:
             return
-        if not row.counts or len(row.edges) < 2:
+        if not self._counts:
             painter.setFont(look.font("small"))
             painter.setPen(look.color("muted"))
             said = "No histogram of weights was recorded for this layer."
@@ -119,7 +123,7 @@ class CodesPlot(QWidget):
         axes.base_axis(painter, x, y.start, "weight code")
         if row.weight is not None:
             self._paint_grid(painter, row, x, y)
-        if self._hovered is not None and self._hovered < len(row.counts):
+        if self._hovered is not None and self._hovered < len(self._counts):
             spot = self.bar(self._hovered)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(look.color("ink"), 1.5))
@@ -132,7 +136,7 @@ class CodesPlot(QWidget):
         if self.row is None:
             return QRectF()
         a, b = x.to(self.row.edges[index]), x.to(self.row.edges[index + 1])
-        top = y.to(self.row.counts[index])
+        top = y.to(self._counts[index])
         return QRectF(a, top, max(1.0, b - a - 1), y.start - top)
 
     def words(self, index: int) -> str:
@@ -149,9 +153,9 @@ class CodesPlot(QWidget):
 
     def _paint_bars(self, painter: QPainter, row: LayerRow, x: axes.Scale, y: axes.Scale) -> None:
         look = theme()
-        ends = (0, len(row.counts) - 1) if row.weight is not None else ()
+        ends = (0, len(self._counts) - 1) if row.weight is not None else ()
         idle, warn = look.mix("panel", "muted", 0.75), look.color("warn")
-        for index, value in enumerate(row.counts):
+        for index, value in enumerate(self._counts):
             if value > 0:
                 bar = self.bar(index)
                 bar.setTop(min(bar.top(), bar.bottom() - 1))
@@ -182,15 +186,17 @@ class CodesPlot(QWidget):
         top = QRectF(x.start, 0, x.end - x.start, look.px(18))
         painter.drawText(top, axes.LEFT, short(low))
         painter.drawText(top, axes.RIGHT, short(high))
+        ends = axes.text_width(painter.font(), [short(low), short(high)]) + look.px(8)
         each = "a tick is one code" if every == 1 else f"a tick is {every} codes"
         painter.setFont(look.font("micro"))
-        painter.drawText(top, axes.CENTER, f"step {short(step)}, {each}")
+        room = top.adjusted(ends, 0, -ends, 0)
+        axes.elided(painter, room, axes.CENTER, f"step {short(step)}, {each}")
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Read out the bin under the pointer."""
         place, found = event.position(), None
-        if self.row is not None and self.row.counts:
-            for index in range(len(self.row.counts)):
+        if self.row is not None:
+            for index in range(len(self._counts)):
                 bar = self.bar(index)
                 if bar.left() <= place.x() < bar.right() + 1:
                     found = index

@@ -71,6 +71,7 @@ class OutputsWidget(QWidget):
         self.metrics.setVisible(bool(metrics))
         self._show_images(watch, name)
         found = files_of(watch.run.node_folder(name))
+        found += self._stored(watch.fold.nodes[name].fingerprint)
         self.files.setText(files_html(found))
         self.files.setVisible(bool(found))
         self.inspect.setEnabled((watch.run.node_folder(name) / "outputs.json").is_file())
@@ -84,6 +85,14 @@ class OutputsWidget(QWidget):
         if watch is None:
             return "Outputs appear when the graph has run."
         return "" if name in watch.fold.nodes else "This node was not part of the run shown."
+
+    def _stored(self, fingerprint: str) -> list[tuple[str, int]]:
+        """Files of the result in the store that all runs share."""
+        try:
+            folder = inside(self.session.workspace.store, fingerprint)
+        except ValueError:
+            return []
+        return [(f"store/{name}", count) for name, count in files_of(folder)]
 
     def _run_here(self) -> None:
         self.session.act("run_here")

@@ -41,6 +41,8 @@ class PropertiesWidget(QWidget):
         self.form: Form | None = None
         self._forms: OrderedDict[tuple[str, ...], Form] = OrderedDict()
         self._nodes: tuple[str, ...] = ()
+        self._is_halfway = False
+        self._drafts: dict[tuple[str, ...], dict[str, str]] = {}
         self._build()
         self._connect()
         self.refresh(is_fresh=True)
@@ -73,6 +75,8 @@ class PropertiesWidget(QWidget):
         graph = self.session.document.graph
         nodes = tuple(name for name in self.session.selection.nodes if name in graph.nodes)
         is_fresh = is_fresh or nodes != self._nodes
+        if nodes != self._nodes and self.form is not None:
+            self._drafts[self._nodes] = self.form.drafts()
         self._nodes = nodes
         self.document_page.setVisible(not nodes)
         for part in (self.header, self._rule):
@@ -90,6 +94,8 @@ class PropertiesWidget(QWidget):
         if form is not None:
             params, mixed = self._values(nodes, [spec.name for spec in form.fields])
             form.set_values(params, is_fresh=is_fresh, mixed=mixed)
+            if is_fresh:
+                form.type_drafts(self._drafts.pop(nodes, {}))
         self._show_problems()
         self.note.setVisible(self._is_running())
         self.forecast.show_node(nodes[0] if len(nodes) == 1 else "")
@@ -183,22 +189,31 @@ class PropertiesWidget(QWidget):
     # -- what happens ----------------------------------------------------------------------------
 
     def _edited(self, name: str, value: Any) -> None:
-        self._try(lambda node: self.session.document.set(node, **{name: value}), f"Set {name}")
+        self._try(
+            lambda node: self.session.document.set(node, **{name: value}),
+            f"Set {name}",
+            is_typing=True,
+        )
 
     def _reset(self, name: str) -> None:
         self._try(lambda node: self.session.document.reset(node, name), f"Reset {name}")
 
-    def _try(self, edit: Any, text: str) -> None:
+    def _try(self, edit: Any, text: str, *, is_typing: bool = False) -> None:
         document = self.session.document
         try:
             if len(self._nodes) == 1:
                 edit(self._nodes[0])
                 return
-            with document.macro(f"{text} of {len(self._nodes)} nodes"):
+            key = (text, self._nodes) if is_typing else None
+            self._is_halfway = True  # some nodes have the new value, others do not yet
+            with document.macro(f"{text} of {len(self._nodes)} nodes", key):
                 for node in self._nodes:
                     edit(node)
         except DocumentError as error:
             self.session.tell(str(error), kind="bad")
+        finally:
+            self._is_halfway = False
+        self.refresh()
 
     def _rename(self, new: str) -> None:
         old = self._nodes[0]
@@ -214,6 +229,8 @@ class PropertiesWidget(QWidget):
         self._try(lambda node: self.session.document.bypass(node, on), "Bypass")
 
     def _changed(self, change: Change) -> None:
+        if self._is_halfway:
+            return
         if change.kind in ("set", "added", "removed") or not self._nodes:
             self.refresh()
 
@@ -221,7 +238,8 @@ class PropertiesWidget(QWidget):
         self.session.act("show_dock", name="help")
 
     def _forget_forms(self) -> None:
-        """Kinds of nodes may be others now."""
+        """Kinds of nodes may be others now, and what was wrong may be right."""
+        self._drafts.clear()
         for form in self._forms.values():
             form.deleteLater()
         self._forms.clear()
@@ -243,7 +261,6 @@ class PropertiesWidget(QWidget):
             column.addWidget(part)
         column.addWidget(self.document_page)
         column.addStretch(1)
-        column.addWidget(self.forecast)
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -251,7 +268,9 @@ class PropertiesWidget(QWidget):
         area.setWidget(page)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        outer.setSpacing(0)
+        outer.addWidget(area, 1)
+        outer.addWidget(self.forecast)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def _connect(self) -> None:
@@ -272,6 +291,7 @@ class PropertiesWidget(QWidget):
         self.refresh(is_fresh=True)
 
     def _replaced(self) -> None:
+        self._drafts.clear()
         self.forecast.forget()
         self.refresh(is_fresh=True)
 

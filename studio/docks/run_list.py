@@ -99,3 +99,18 @@ def text_of(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
+
+
+def short_name(run: str) -> str:
+    """Leave out the date of a run's name, keep its time: "14-03 f8net-resnet18"."""
+    parts = run.split("_", 2)
+    is_dated = len(parts) == 3 and parts[0][:2] == "20" and parts[0].count("-") == 2
+    return f"{parts[1].replace('-', ':')} {parts[2]}" if is_dated else run
+
+
+def labels_of(rows: Sequence[RunRow]) -> list[str]:
+    """Names to tell runs apart by: their labels, or where those are the same their time, too."""
+    counts = Counter(row.label for row in rows)
+    return [
+        row.label if row.label and counts[row.label] == 1 else short_name(row.name) for row in rows
+    ]

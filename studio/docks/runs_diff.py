@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QTableView, QVBoxLayout, QWidget
 from backend.core.errors import FretsawError
 from backend.core.graph import Specs
 from backend.core.run import Run
-from studio.docks.curve_source import short_name
-from studio.docks.run_list import text_of
+from studio.docks.run_list import short_name, text_of
 from studio.docks.tables import to_markdown
 from studio.theme import theme
 from studio.widgets.button import tool

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QWidget
 
-from studio.docks.curves_tools import attach_menu
 from studio.docks.run_list import index_of, state_look
+from studio.docks.tool_menu import attach_menu
 from studio.theme import theme
 from studio.widgets.button import tool
 

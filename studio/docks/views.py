@@ -139,6 +139,7 @@ class ViewsWidget(QWidget):
         self._following.news.connect(self.refresh)
         self._titles: dict[Key, str] = {}
         self._run = ""
+        self._drawn: tuple[str, Key] | None = None
         self.list.currentItemChanged.connect(self._picked)
         self.scrubber.moved.connect(self._show)
         session.selection.changed.connect(self._select)
@@ -228,8 +229,10 @@ class ViewsWidget(QWidget):
             return
         index = min(max(self.scrubber.index, 0), len(events) - 1)
         payload = self._payloads.get(watch.run.path, events[index])
+        is_same = self._drawn == (watch.name, key)
+        self._drawn = (watch.name, key)
         if payload is None:
-            if self.viewer.payload is None:
+            if not is_same or self.viewer.payload is None:  # the last step stays meanwhile
                 self.viewer.show_words("Reading ...", self._title(key, events))
         elif isinstance(payload, str):
             self.viewer.show_words(payload, self._title(key, events))

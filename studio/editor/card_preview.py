@@ -153,10 +153,13 @@ def _picture(painter: QPainter, room: QRectF, path: str) -> None:
     if image.isNull():
         return
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, image.width() > 400)
-    scale = min((room.width() - 4) / image.width(), (room.height() - 6) / image.height())
-    size = image.size() * scale
-    left, top = (room.width() - size.width()) / 2, (room.height() - size.height()) / 2
-    painter.drawImage(QRectF(left, top, size.width(), size.height()), image)
+    wide = (room.width() - 4) / image.width()
+    # A sheet of pictures fills the width and shows its first rows; a single picture is seen whole.
+    is_sheet = image.width() >= 2 * image.height()
+    scale = wide if is_sheet else min(wide, (room.height() - 6) / image.height())
+    width, height = image.width() * scale, image.height() * scale
+    left, top = (room.width() - width) / 2, max((room.height() - height) / 2, 2.0)
+    painter.drawImage(QRectF(left, top, width, height), image)
 
 
 @lru_cache(maxsize=128)

@@ -294,20 +294,23 @@ def done(graph: Graph, steps: Iterable[Step]) -> list[Step]:
 
 
 def _joined(first: list[Step], second: list[Step]) -> list[Step] | None:
-    """Return one step for two of the same kind, of the same thing; None when they differ."""
-    if len(first) != 1 or len(second) != 1:
+    """Return one step for each two of the same kind, of the same thing; None when any differ."""
+    if len(first) != len(second):
         return None
-    one, two = first[0], second[0]
+    found = [_joined_two(one, two) for one, two in zip(first, second, strict=True)]
+    joined = [step for step in found if step is not None]
+    return joined if len(joined) == len(found) else None
+
+
+def _joined_two(one: Step, two: Step) -> Step | None:
     if isinstance(one, SetNode) and isinstance(two, SetNode) and one.name == two.name:
-        return [SetNode(one.name, one.before, two.after)]
+        return SetNode(one.name, one.before, two.after)
     if isinstance(one, MoveNodes) and isinstance(two, MoveNodes):
-        return (
-            [MoveNodes(one.before, two.after)] if one.before.keys() == two.before.keys() else None
-        )
+        return MoveNodes(one.before, two.after) if one.before.keys() == two.before.keys() else None
     if isinstance(one, SetNotes) and isinstance(two, SetNotes):
-        return [SetNotes(one.before, two.after, one.counts or two.counts)]
+        return SetNotes(one.before, two.after, one.counts or two.counts)
     if isinstance(one, SetTitle) and isinstance(two, SetTitle):
-        return [SetTitle(one.before, two.after)] if one.before.keys() == two.before.keys() else None
+        return SetTitle(one.before, two.after) if one.before.keys() == two.before.keys() else None
     return None
 
 

@@ -88,6 +88,8 @@ def _is_masked(fold: Any, name: str, spec: NodeSpec) -> bool:
 
 def duration(seconds: float) -> str:
     """Say a time: ``0.4 s``, ``12 s``, ``2 min 10 s``, ``3 h 5 min``."""
+    if not math.isfinite(seconds):
+        return "a while"
     if seconds < 10:
         return f"{seconds:.1f} s" if seconds >= 0.05 else "under 0.1 s"
     whole = round(seconds)

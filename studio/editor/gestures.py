@@ -36,11 +36,14 @@ class Gesture:
         self.scene = view.scene()
         self.session = view.session
         self.started = QPointF()
+        self.origin = QPointF()
+        """Where the press was in the scene; the sight may move meanwhile."""
         self.is_moving = False
 
     def press(self, event: QMouseEvent) -> None:
         """Begin."""
         self.started = event.position()
+        self.origin = self.view.to_scene(self.started)
 
     def move(self, event: QMouseEvent) -> None:
         """Go on; a tremble of the hand is no movement yet."""
@@ -50,6 +53,8 @@ class Gesture:
         if not self.is_moving:
             self.is_moving = True
             self.begin()
+        if not isinstance(self, Pan):
+            self._follow(event.position())
         self.drag(event.position(), event.modifiers())
 
     def release(self, event: QMouseEvent) -> None:
@@ -85,7 +90,16 @@ class Gesture:
 
     def way(self, position: QPointF) -> QPointF:
         """Return how far the pointer went, in scene coordinates."""
-        return self.view.to_scene(position) - self.view.to_scene(self.started)
+        return self.view.to_scene(position) - self.origin
+
+    def _follow(self, position: QPointF) -> None:
+        """Move the sight along when the pointer leaves it."""
+        rect = QRectF(self.view.viewport().rect())
+        x = min(position.x() - rect.left(), 0.0) + max(position.x() - rect.right(), 0.0)
+        y = min(position.y() - rect.top(), 0.0) + max(position.y() - rect.bottom(), 0.0)
+        if x or y:
+            most = 24.0
+            self.view.scroll_by(QPointF(min(max(x, -most), most), min(max(y, -most), most)))
 
 
 def gesture_for(view: GraphView, hit: Hit, event: QMouseEvent) -> Gesture | None:
@@ -197,8 +211,9 @@ class MoveDrag(Gesture):
         self._to = {name: place + step for name, place in self._from.items()}
         self.scene.show_places(self._to)
         for note, corner in self._notes.items():
-            item = self.scene.note_items[note]
-            item.place(QRectF(corner + step, item.card_rect().size()))
+            item = self.scene.note_items.get(note)
+            if item is not None:
+                item.place(QRectF(corner + step, item.card_rect().size()))
         self._guides.show_for(self._edges(), self.scene.bounds_of(self._to))
 
     def commit(self, position: QPointF) -> None:
@@ -271,8 +286,7 @@ class RubberBand(Gesture):
 
     def drag(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Select what it touches now."""
-        to_scene = self.view.to_scene
-        rect = QRectF(to_scene(self.started), to_scene(position)).normalized()
+        rect = QRectF(self.origin, self.view.to_scene(position)).normalized()
         self._band.setRect(rect)
         names = [n for n, x in self.scene.node_items.items() if rect.intersects(x.card_rect())]
         notes = [n for n, x in self.scene.note_items.items() if rect.contains(x.card_rect())]

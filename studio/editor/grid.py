@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from studio.editor.node_item import BLOCK_ONLY, HEAD_ONLY
 from studio.theme import theme
 from studio.tokens import token
 
@@ -16,9 +17,9 @@ FAR = 4 * SPACING
 
 def spacing(zoom: float) -> float:
     """Distance of dots at a zoom, in pixels of the scene; 0 for none."""
-    if zoom < 0.25:
+    if zoom < BLOCK_ONLY:
         return 0.0
-    return FAR if zoom < 0.5 else SPACING
+    return FAR if zoom < HEAD_ONLY else SPACING
 
 
 def paint(painter: QPainter, rect: QRectF, zoom: float) -> None:

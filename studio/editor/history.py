@@ -64,8 +64,11 @@ class History(QObject):
             self._push(text, finished, before, key)
 
     @contextmanager
-    def macro(self, text: str) -> Iterator[None]:
-        """Make several edits one; if one is refused, none of them happens."""
+    def macro(self, text: str, key: Hashable = None) -> Iterator[None]:
+        """Make several edits one; if one is refused, none of them happens.
+
+        With a ``key`` it continues one of the same key that was made within a second.
+        """
         is_inner, first, before = self._macro is not None, len(self._macro or ()), self._marks.now
         steps = self._macro = [] if self._macro is None else self._macro
         try:
@@ -79,7 +82,7 @@ class History(QObject):
             raise
         if not is_inner:  # an inner one is part of the outer
             self._macro = None
-            self._push(text, steps, before, None)
+            self._push(text, steps, before, key)
 
     # -- inner -----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -30,6 +30,15 @@ class LinkBubble(QGraphicsItem):
     def text(self) -> str:
         """The sentence."""
         return self._text
+
+    def stay_in(self, place: QPointF, room: QSizeF) -> None:
+        """Go to the other side of the pointer, at ``place`` of a viewport, where room ends."""
+        size = self._rect.size()
+        left = 14.0 if place.x() + 14 + size.width() < room.width() else -14.0 - size.width()
+        top = 14.0 if place.y() + 14 + size.height() < room.height() else -14.0 - size.height()
+        if (left, top) != (self._rect.left(), self._rect.top()):
+            self.prepareGeometryChange()
+            self._rect.moveTo(left, top)
 
     def say(self, text: str) -> None:
         """Show a sentence; an empty one hides the bubble."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QSizeF, Qt
 from PySide6.QtGui import QMouseEvent
 
 from backend.core import validity
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CATCH = 26.0
 """Pixels of the screen within which a port that fits catches the link."""
+AIM = 8.0
+"""Within these the port itself is meant, whether it fits or not."""
 
 
 class LinkDrag(Gesture):
@@ -77,6 +79,7 @@ class LinkDrag(Gesture):
         self._line.is_refused = bool(refusal)
         self._bubble.setPos(point)
         self._bubble.say(refusal)
+        self._bubble.stay_in(position, QSizeF(self.view.viewport().size()))
         if not self._snap.is_moving:
             self._show_snap(1.0)
 
@@ -144,8 +147,11 @@ class LinkDrag(Gesture):
                 gap = distance(item.pos() + spot.center, point)
                 if gap <= reach:
                     near.append((gap, f"{item.name}.{spot.face.name}"))
+        nearest = min(near, default=(reach, ""))
+        is_aimed = nearest[0] <= AIM / max(self.view.zoom_level, 0.4)
         fitting = [pair for pair in near if self._refusal(pair[1]) is None]
-        if fitting:
+        # What somebody aims at is meant, also where it is refused: the next port is another matter.
+        if fitting and (not is_aimed or nearest in fitting or nearest[1].startswith(f"{own}.")):
             return min(fitting)[1], ""
         if near and min(near)[1].partition(".")[0] != own:
             return min(near)[1], self._refusal(min(near)[1]) or ""

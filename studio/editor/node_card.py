@@ -148,10 +148,12 @@ def paint_card(
         painter.drawRoundedRect(plan.rect, RADIUS, RADIUS)
         return
     _paint_body(painter, face, plan, hovered)
-    _paint_header(painter, face, phase, detail)
+    _paint_tile(painter, face)
     _paint_kerf(painter, face)
     if detail == 1:
+        _paint_from_afar(painter, face, plan)
         return
+    _paint_header(painter, face, phase)
     _paint_port_names(painter, plan)
     if plan.preview is not None and face.preview is not None:
         paint_preview(painter, plan.preview, face.preview, _ink_of(face))
@@ -179,28 +181,49 @@ def _paint_body(painter: QPainter, face: NodeFace, plan: CardPlan, hovered: bool
     )
 
 
-def _paint_header(painter: QPainter, face: NodeFace, phase: float | None, detail: int) -> None:
-    tile = QRectF(8, 8, 26, 26)
+def _paint_tile(painter: QPainter, face: NodeFace) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("tint", face.hue))
-    painter.drawRoundedRect(tile, 6, 6)
+    painter.drawRoundedRect(QRectF(8, 8, 26, 26), 6, 6)
     paint_icon(painter, face.icon, QRectF(12, 12, 18, 18), theme().color(face.hue))
+
+
+def _paint_header(painter: QPainter, face: NodeFace, phase: float | None) -> None:
     room = QRectF(42, 6, 110, 16)
     strong = card_font(13, QFont.Weight.DemiBold)
-    if detail == 1:  # the ring is left away, the title may use its place
-        room.setRight(WIDTH - 10)
-        room.moveTop(13)
     painter.setPen(theme().color("muted" if face.bypass else "ink"))
     used = draw_text(painter, room, face.title, strong, strike=face.bypass)
     if face.label and used + 24 < room.width():
         painter.setPen(theme().color("muted"))
         draw_text(painter, room.adjusted(used + 5, 0, 0, 0), face.label, card_font(13))
-    if detail == 1:
-        return
     painter.setPen(theme().color("muted"))
     text = "bypassed" if face.bypass else face.summary
     draw_text(painter, QRectF(42, 22, 110, 14), text, card_font(11))
     paint_ring(painter, QRectF(160, 10, 22, 22), face.state, face.percent, phase)
+
+
+def _paint_from_afar(painter: QPainter, face: NodeFace, plan: CardPlan) -> None:
+    """Paint the title so large that it can still be read, and the state as the kerf's colour."""
+    painter.setPen(theme().color("muted"))
+    draw_text(painter, QRectF(42, 10, WIDTH - 54, 22), face.label, card_font(18))
+    if face.state not in ("idle", "queued", *_CUT):
+        track = QRectF(1, 1 + HEADER, WIDTH - 2, KERF)
+        painter.fillRect(track, theme().color(tone_of(face.state)))
+    painter.setPen(theme().color("muted" if face.bypass else "ink"))
+    room = QRectF(12, HEADER + 10, WIDTH - 22, plan.height - HEADER - 16)
+    font = card_font(22, QFont.Weight.DemiBold)
+    font.setStrikeOut(face.bypass)
+    painter.setFont(font)
+    metrics = QFontMetricsF(font)
+    fits_two = room.height() >= 2 * metrics.lineSpacing()
+    first, rest = face.title, ""
+    while fits_two and " " in first and metrics.horizontalAdvance(first) > room.width():
+        first, _, word = first.rpartition(" ")
+        rest = f"{word} {rest}".strip()
+    for index, text in enumerate((first, rest)):
+        top = room.top() + index * metrics.lineSpacing()
+        line = QRectF(room.left(), top, room.width(), metrics.lineSpacing())
+        draw_text(painter, line, text, font, strike=face.bypass)
 
 
 def _paint_kerf(painter: QPainter, face: NodeFace) -> None:

@@ -14,8 +14,8 @@ from studio.session import Session
 from studio.theme import theme
 from studio.tokens import token
 
-HEAD_ONLY, BLOCK_ONLY = 0.5, 0.25
-"""Zooms below which a card shows its head only, or a block of colour."""
+HEAD_ONLY, BLOCK_ONLY = 0.495, 0.245
+"""Zooms below which a card shows title and state only, or a block: what reads 50 % is not below."""
 
 PORT_HIT = float(token("node.port_hit")) / 2
 _RING = QRectF(159, 9, 24, 24)

@@ -53,7 +53,9 @@ class FrameDrag(Gesture):
         self._step = QPointF(snapped(goal.x()), snapped(goal.y())) - self._rect.topLeft()
         self.scene.show_places({name: place + self._step for name, place in self._from.items()})
         for note, rect in self._notes.items():
-            self.scene.note_items[note].place(rect.translated(self._step))
+            item = self.scene.note_items.get(note)
+            if item is not None:  # an undo may come in between
+                item.place(rect.translated(self._step))
 
     def commit(self, position: QPointF) -> None:
         """Move them in the document."""

@@ -103,7 +103,8 @@ class NoteEdit(QObject):
         # The window's style sheet gives fields a ground and a size; here the note is the ground.
         self.field.setStyleSheet(
             f"background: transparent; border: none; padding: 0; color: {ink};"
-            f" font-size: {size}px; font-weight: {int(font.weight())}"
+            f' font-family: "{font.family()}"; font-size: {size}px;'
+            f" font-weight: {int(font.weight())}"
         )
         rect = self._view.mapFromScene(item.text_rect()).boundingRect()
         self.field.setGeometry(rect)

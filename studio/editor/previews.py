@@ -141,8 +141,12 @@ def _drawn(data: Any) -> Preview | None:
     if data.kind == "heatmap":
         rows = [row[:24] for row in data.values[:24]]
         most = max((v for row in rows for v in row if math.isfinite(v)), default=0.0) or 1.0
-        shares = tuple(tuple(min(max(v / most, 0.0), 1.0) for v in row) for row in rows)
+        shares = tuple(tuple(_share(v, most) for v in row) for row in rows)
         return Preview("heat", rows=shares)
     if data.kind == "verdict":
         return Preview("words", data.claim)
     return Preview("words", data.title) if data.title else None
+
+
+def _share(value: float, most: float) -> float:
+    return min(max(value / most, 0.0), 1.0) if math.isfinite(value) else 0.0

@@ -53,11 +53,12 @@ class GraphScene(QGraphicsScene):
         document.changed.connect(self._changed)
         document.replaced.connect(self.rebuild)
         document.validated.connect(self._validated)
-        session.catalog.changed.connect(self.rebuild)
+        session.catalog.changed.connect(self._specs_changed)
         session.selection.changed.connect(self._selected)
         session.focus_changed.connect(self._focused)
         theme().changed.connect(self._restyle)
         self._problems: dict[str, tuple[str, ...]] = {}
+        self._specs = session.catalog.specs
         self._focused()
         self.rebuild()
 
@@ -86,6 +87,12 @@ class GraphScene(QGraphicsScene):
         self._sync_notes()
         self._selected()
         self._find_running()
+
+    def _specs_changed(self) -> None:
+        # The catalogue also tells of itself being built, which changes no card.
+        if self.session.catalog.specs is not self._specs:
+            self._specs = self.session.catalog.specs
+            self.rebuild()
 
     def _changed(self, change: Change) -> None:
         name, link = change.node, change.link

@@ -24,6 +24,8 @@ class Sight(QObject):
     def __init__(self, view: GraphView) -> None:
         super().__init__(view)
         self.zoom = 1.0
+        self.is_fitted = True
+        """Whether the sight is that of the last fit, so that another size asks for a new one."""
         self._view = view
         self._way: tuple[float, QPointF, float, QPointF] | None = None
         self._eased = Eased(self, "fit_view", self._show_between)
@@ -31,6 +33,7 @@ class Sight(QObject):
     def set_zoom(self, zoom: float, about: QPointF | None = None) -> None:
         """Zoom (clamped) and keep the point ``about`` of the viewport, or the middle, in place."""
         self.stop()
+        self.is_fitted = False
         view = self._view
         zoom = min(max(zoom, min(LEAST, self.zoom)), MOST)
         place = QPointF(view.viewport().rect().center()) if about is None else about
@@ -40,6 +43,7 @@ class Sight(QObject):
 
     def scroll_by(self, delta: QPointF) -> None:
         """Move by pixels of the viewport."""
+        self.is_fitted = False
         bars = (self._view.horizontalScrollBar(), self._view.verticalScrollBar())
         for bar, step in zip(bars, (delta.x(), delta.y()), strict=True):
             bar.setValue(bar.value() + round(step))
@@ -50,6 +54,7 @@ class Sight(QObject):
         zoom, center = self._fitting(rect), rect.center()
         if at_once:
             self.stop()
+            self.is_fitted = True
             self._apply(zoom)
             self._view.centerOn(center)
         else:
@@ -57,6 +62,7 @@ class Sight(QObject):
 
     def glide(self, zoom: float, center: QPointF) -> None:
         """Go to a zoom and a place, eased."""
+        self.is_fitted = False
         start = self._view.mapToScene(self._view.viewport().rect().center())
         self._way = (self.zoom, start, min(zoom, MOST), center)
         self._eased.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 from studio.editor.hits import Hit
 from studio.editor.ports import PortFace
@@ -48,9 +47,9 @@ def _node(session: Session, name: str) -> str:
             lines.append(f'<span style="color:{muted}">{escape(spec.source)}</span>')
     lines += [escape(problem.text) for problem in session.document.problems_of(name)]
     lines += [escape(text) for text in _from_run(session, name)]
-    why_stale: Any = getattr(session.runner, "why_stale", None)
-    if why_stale is not None and (reason := why_stale(name)):
-        lines.append(escape(str(reason)))
+    stored = session.runner.stale(session.document.graph).get(name)
+    if stored is not None and stored.why:
+        lines.append(escape(stored.why))
     return "".join(f"<p>{line}</p>" for line in lines)
 
 

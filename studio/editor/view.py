@@ -23,6 +23,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPixmapCache,
+    QResizeEvent,
     QShowEvent,
     QWheelEvent,
 )
@@ -31,10 +32,11 @@ from PySide6.QtWidgets import QGraphicsView, QToolTip
 from studio.editor import grid, picture
 from studio.editor.drop_gesture import DropFromPalette
 from studio.editor.gestures import Gesture, Pan, gesture_for
-from studio.editor.hits import Hit, choose, remedy_of
+from studio.editor.hits import Hit, choose
 from studio.editor.keys import press_key
 from studio.editor.motion import Pulse
 from studio.editor.note_edit import NoteEdit
+from studio.editor.parts import press_part
 from studio.editor.pinch import pinched
 from studio.editor.requests import QuickRequest
 from studio.editor.scene import GraphScene
@@ -57,6 +59,7 @@ class GraphView(QGraphicsView):
         super().__init__()
         self.session = session
         self._scene = GraphScene(session)
+        self._scene.setParent(self)
         self.setScene(self._scene)
         QPixmapCache.setCacheLimit(max(QPixmapCache.cacheLimit(), CACHE_KB))
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
@@ -185,7 +188,7 @@ class GraphView(QGraphicsView):
             event.accept()
             return
         hit = self.hit_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and self._press_part(hit):
+        if event.button() == Qt.MouseButton.LeftButton and press_part(self, hit):
             event.accept()
             return
         self.gesture = gesture_for(self, hit, event)
@@ -224,16 +227,6 @@ class GraphView(QGraphicsView):
         elif hit.link is None:
             self._scene.wants_node.emit(QuickRequest(self.to_scene(event.position())))
         event.accept()
-
-    def _press_part(self, hit: Hit) -> bool:
-        if hit.node is None or hit.part not in ("badge", "remedy"):
-            return False
-        action = "show_problem" if hit.part == "badge" else remedy_of(hit.node)
-        self.session.selection.set([hit.node.name])
-        problems = self.session.document.problems_of(hit.node.name)
-        where = problems[0].where if problems else ""
-        self.session.act(action, node=hit.node.name, where=where)
-        return True
 
     def _show_cursor(self, hit: Hit) -> None:
         shape = Qt.CursorShape.ArrowCursor
@@ -374,8 +367,15 @@ class GraphView(QGraphicsView):
     def hideEvent(self, event: QHideEvent) -> None:
         """Stop what moves."""
         super().hideEvent(event)
+        self.cancel_gesture()
         self._pulse.stop()
         self.sight.stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit anew as long as nobody zoomed or moved."""
+        super().resizeEvent(event)
+        if self.sight.is_fitted:
+            self.sight.fit(at_once=True)
 
     def _restyle(self) -> None:
         self.setBackgroundBrush(theme().color("bench"))

@@ -60,8 +60,7 @@ class PathEditor(TextEditor):
 
     def take(self, path: str) -> None:
         """Use this path as if it had been typed."""
-        self.edit.setText(path)
-        self._read(path)
+        self.type_text(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """One file or folder of this computer may be dropped."""

@@ -78,6 +78,11 @@ class TextEditor(Editor):
             place_after = min(place, len(text)) if self._is_in_use() else 0
             self.edit.setCursorPosition(place_after)
 
+    def type_text(self, text: str) -> None:
+        """Put ``text`` into the field and read it, as if it had been typed."""
+        self.edit.setText(text)
+        self._read(text)
+
     def restyle(self) -> None:
         """Take the theme's font anew."""
         self.edit.setFont(theme().mono())

@@ -16,6 +16,7 @@ from studio.theme import theme
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 CENTER = int(Qt.AlignmentFlag.AlignCenter)
+_HUGE, _TINY = 1e290, 1e-290
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,19 @@ def span_of(values: Iterable[float], is_log: bool = False) -> tuple[float, float
     usable = [v for v in values if math.isfinite(v) and (v > 0 or not is_log)]
     if not usable:
         return (0.1, 1.0) if is_log else (0.0, 1.0)
-    low, high = min(usable), max(usable)
-    if low == high:
-        if is_log:
-            return low / 2, high * 2
-        pad = abs(low) * 0.1 or 1.0
-        return low - pad, high + pad
-    return low, high
+    return sound_span(min(usable), max(usable), is_log)
+
+
+def sound_span(low: float, high: float, is_log: bool = False) -> tuple[float, float]:
+    """Bounds that arithmetic can divide by: within +-1e290, and not the same."""
+    least = _TINY if is_log else -_HUGE
+    low, high = (min(max(v, least), _HUGE) for v in (low, high))
+    if high - low > max(_TINY, abs(high) * 1e-14):
+        return low, high
+    if is_log:
+        return low / 2, low * 2
+    pad = abs(low) * 0.1 if abs(low) > _TINY else 1.0
+    return low - pad, low + pad
 
 
 def tick_words(values: Sequence[float]) -> list[str]:

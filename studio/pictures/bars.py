@@ -31,7 +31,7 @@ class BarsDrawing(Drawing):
         super().__init__(payload)
         values = [v for row in payload.groups.values() for v in row if math.isfinite(v)]
         low, high = min([0.0, *values]), max([0.0, *values])
-        self._span = (low, high if high > low else low + 1.0)
+        self._span = axes.sound_span(low, high) if high > low else (0.0, 1.0)
         self._groups = list(payload.groups.items())
         self._x = axes.Scale(0, 1, 0, 1)
         self._top = self._row = 0.0
@@ -207,7 +207,7 @@ class HistogramDrawing(Drawing):
         super().__init__(payload)
         finite = [c for c in payload.counts if math.isfinite(c)]
         self._x_span = axes.span_of([*payload.edges, *payload.marks.values()])
-        self._y_span = (0.0, max([*finite, 0.0]) or 1.0)
+        self._y_span = axes.sound_span(0.0, max([*finite, 0.0]) or 1.0)
         self._x = self._y = axes.Scale(0, 1, 0, 1)
 
     @property

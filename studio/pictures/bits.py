@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
@@ -97,6 +98,11 @@ def paint_legend(painter: QPainter, rect: QRectF) -> None:
         x += wide + 14 + look.px(14)
 
 
+def sound_counts(counts: Sequence[float]) -> list[float]:
+    """Counts with 0 for what is no number."""
+    return [c if math.isfinite(c) and c > 0 else 0.0 for c in counts]
+
+
 def paint_codes(
     painter: QPainter,
     rect: QRectF,
@@ -105,6 +111,7 @@ def paint_codes(
     bits: NumberFormat | None,
 ) -> None:
     """Paint a small histogram of weight codes; bins that touch the end of the grid in ``warn``."""
+    counts = sound_counts(counts)
     if not counts or len(edges) < 2:
         return
     look = theme()

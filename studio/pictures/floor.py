@@ -82,7 +82,7 @@ class TilesDrawing(Drawing):
             if tile.value is None or not math.isfinite(tile.value):
                 return theme().color("field")
             low, high = self._span
-            return theme().heat((tile.value - low) / (high - low))
+            return theme().heat(min(max((tile.value - low) / (high - low), 0.0), 1.0))
         fills: list[str] = token("plot.layer_fills")
         return theme().mix(
             "bench", fills[self._families.index(family(tile.name)) % len(fills)], 0.62

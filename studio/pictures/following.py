@@ -75,6 +75,8 @@ class Following(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Catch up when the owner is shown, rest when it is hidden."""
+        if "_timer" not in self.__dict__:  # it is being taken apart together with its owner
+            return False
         if event.type() == QEvent.Type.Show:
             self._flush()
         elif event.type() == QEvent.Type.Hide:

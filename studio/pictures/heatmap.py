@@ -36,7 +36,7 @@ class HeatmapDrawing(Drawing):
             low, high = -max(-low, high), max(-low, high)
         elif 0 <= low < high / 2:
             low = 0.0
-        self.span = (low, high if high > low else low + 1.0)
+        self.span = axes.sound_span(low, high)
         self._cell = (_LEAST_CELL, _LEAST_CELL)
         self._left = self._top = 0.0
         self._image: tuple[str, QImage] | None = None
@@ -99,8 +99,7 @@ class HeatmapDrawing(Drawing):
     def color(self, value: float) -> QColor:
         """Colour of a value between the fixed ends."""
         low, high = self.span
-        share = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: the span may overflow
-        share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.5
+        share = min(max((value - low) / (high - low), 0.0), 1.0)
         return theme().difference(share) if self.is_signed else theme().heat(share)
 
     def _picture(self) -> QImage:
@@ -114,7 +113,7 @@ class HeatmapDrawing(Drawing):
             )
             table = np.append(table, np.uint32(theme().color("field").rgb()))
             with np.errstate(all="ignore"):
-                share = np.clip((self._values / 2 - low / 2) / (high / 2 - low / 2) * 255, 0, 255)
+                share = np.clip((self._values - low) / (high - low) * 255, 0, 255)
             index = np.where(np.isfinite(self._values), np.nan_to_num(share), 256).astype(int)
             pixels = np.ascontiguousarray(table[index])
             rows, columns = pixels.shape

@@ -73,6 +73,7 @@ class LinesDrawing(Drawing):
         self._places = sorted({v for v in xs if math.isfinite(v)})
         self._at = [dict(zip(s.x, s.y, strict=False)) for s in payload.series]
         self._x = self._y = axes.Scale(0, 1, 0, 1)
+        self._curves: list[list[QPolygonF]] = []
 
     @property
     def count(self) -> int:
@@ -88,6 +89,7 @@ class LinesDrawing(Drawing):
         self._y = axes.Scale(*self._y_span, bottom, top, payload.log_y)
         left = axes.value_axis_width(self._y)
         self._x = axes.Scale(*self._x_span, left, width - look.px(16), payload.log_x)
+        self._curves = [polylines(series, self._x, self._y) for series in payload.series]
 
     def paint(self, painter: QPainter, clip: QRectF) -> None:
         """Grid, axis, curves, legend."""
@@ -98,9 +100,12 @@ class LinesDrawing(Drawing):
             self._x.start, self._y.end - 2, self._x.end - self._x.start + 2, self._y.start + 4
         )
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
-        for index, series in enumerate(self.payload.series):
-            painter.setPen(axes.plot_pen(index))
-            for curve in polylines(series, self._x, self._y):
+        for index, curves in enumerate(self._curves):
+            pen = axes.plot_pen(index)
+            if len(self.payload.series[index].x) > _MANY:
+                pen.setWidthF(1.0)  # wider lines are several times slower to paint
+            painter.setPen(pen)
+            for curve in curves:
                 if curve.size() == 1:
                     painter.drawEllipse(curve.at(0), 2, 2)
                 painter.drawPolyline(curve)
@@ -161,6 +166,7 @@ class TraceDrawing(Drawing):
         self._times = sorted({v for v in times if math.isfinite(v)})
         self._x = axes.Scale(0, 1, 0, 1)
         self._lanes: list[axes.Scale] = []
+        self._curves: list[list[QPolygonF]] = []
 
     @property
     def count(self) -> int:
@@ -179,11 +185,12 @@ class TraceDrawing(Drawing):
         bottom, top = height - look.px(38), look.px(16)
         self._x = axes.Scale(*self._span, look.px(116), width - look.px(100))
         lane = (bottom - top) / max(1, len(self.payload.signals))
-        self._lanes = []
+        self._lanes, self._curves = [], []
         for n, signal in enumerate(self.payload.signals):
             low, high = axes.span_of(signal.y)
             start, end = top + (n + 1) * lane - lane * 0.16, top + n * lane + lane * 0.16
             self._lanes.append(axes.Scale(low, high, start, end))
+            self._curves.append(polylines(signal, self._x, self._lanes[-1]))
 
     def _frame(self) -> QRectF:
         look = theme()
@@ -203,7 +210,7 @@ class TraceDrawing(Drawing):
         for n, (signal, lane) in enumerate(zip(self.payload.signals, self._lanes, strict=True)):
             pen = axes.plot_pen(n + 1)  # pen 0 means the run in focus, which a signal is not
             painter.setPen(pen)
-            for curve in polylines(signal, self._x, lane):
+            for curve in self._curves[n]:
                 painter.drawPolyline(curve)
             middle = (lane.start + lane.end) / 2
             painter.setPen(Qt.PenStyle.NoPen)

@@ -180,6 +180,8 @@ def format_words(form: views.NumberFormat | None) -> str:
 def format_range(form: views.NumberFormat) -> tuple[float, float, float]:
     """Smallest value, largest value and step of a number format."""
     step = _power(-form.fraction)
+    if math.isinf(step):
+        return (-math.inf if form.signed else 0.0), math.inf, math.inf
     if form.signed:
         half = _power(form.bits - 1 - form.fraction)
         return -half, half - step, step

@@ -90,10 +90,9 @@ class CurveItems:
         for item in self.all:
             item.setVisible(False)
 
-    def show(self, curve: Curve, drawing: Drawing, *, steps_back: bool) -> None:
+    def show(self, curve: Curve, drawing: Drawing, width: float, *, steps_back: bool) -> None:
         """Draw; a curve that ``steps_back`` is faint and has no band, for another is emphasised."""
         color = curve.color
-        width = _pen_width(drawing.points)
         self.band.setVisible(not steps_back and drawing.band is not None)
         if self.band.isVisible():
             self.band.show_band(drawing.band, band_color(color))
@@ -124,6 +123,7 @@ class CurveItems:
         item.setData(x=line[0], y=line[1], pen=pen)
 
 
-def _pen_width(points: int) -> float:
+def pen_width(points: int) -> float:
+    """Width of the smoothed lines of a plot with so many points in sight: broad ones are slow."""
     is_short = points < token("plot.short_below_points")
     return float(token("plot.pen_width_short" if is_short else "plot.pen_width"))

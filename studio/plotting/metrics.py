@@ -49,7 +49,7 @@ def title(metric: str) -> str:
     if metric in _TITLES:
         return _TITLES[metric]
     text = " ".join(filter(None, (_WORDS.get(word, word) for word in words(metric)))) or metric
-    return text[0].upper() + text[1:]
+    return text[:1].upper() + text[1:]
 
 
 def unit(metric: str) -> str:

@@ -15,11 +15,12 @@ from studio.plotting.axis import Axis, tick_text
 from studio.plotting.buckets import value_range
 from studio.plotting.crosshair import Crosshair, Reading
 from studio.plotting.curve import Curve, Options
-from studio.plotting.drawing import Placed, draw, place, reading
-from studio.plotting.items import CurveItems
+from studio.plotting.drawing import Drawing, Placed, draw, place, reading
+from studio.plotting.items import CurveItems, pen_width
 from studio.plotting.marks import BreakMarks
 from studio.plotting.view import PlotView
 from studio.theme import theme
+from studio.widgets.elided import ElidedLabel
 
 _MARGIN = 0.06
 
@@ -51,6 +52,8 @@ class Plot(QWidget):
         self.axes = {side: Axis(side) for side in ("left", "bottom")}
         self.view = PlotView()
         self.canvas = pg.PlotWidget(viewBox=self.view, axisItems=self.axes)
+        for axis in self.axes.values():
+            axis.setZValue(-1)  # the grid lies below what is drawn
         self._arrange()
         self._marks = BreakMarks(self.view)
         self.crosshair = Crosshair(self.canvas)
@@ -112,23 +115,24 @@ class Plot(QWidget):
         placed = self._place_all()
         low, high = self._x_range(placed)
         pixels = max(self.view.width(), 50.0)
-        values: list[Any] = []
-        self._dropped = 0
+        drawn: list[tuple[CurveItems, Curve, Drawing]] = []
         for order, curve in enumerate(self._curves):
             items = self._items.get(curve.key)
             if items is None:
                 items = self._items[curve.key] = CurveItems(self.view)
-            items.set_order(order)
+            items.set_order(-1 if curve.key == self.emphasis else order)
             where = placed.get(curve.key)
             if where is None:
                 items.hide()
                 continue
             has_band = self.options.has_band and self.emphasis in (None, curve.key)
-            drawing = draw(where, low, high, pixels, has_band=has_band)
-            self._dropped += drawing.dropped
+            drawn.append((items, curve, draw(where, low, high, pixels, has_band=has_band)))
+        points = sum(drawing.points for _, _, drawing in drawn)
+        self._dropped = sum(drawing.dropped for _, _, drawing in drawn)
+        for items, curve, drawing in drawn:
             steps_back = self.emphasis is not None and self.emphasis != curve.key
-            items.show(curve, drawing, steps_back=steps_back)
-            values.append(drawing.raw[1])
+            items.show(curve, drawing, pen_width(points), steps_back=steps_back)
+        values = [drawing.raw[1] for _, _, drawing in drawn]
         if self._is_auto or self._fit_y:
             self._fit(low, high, values)
         self._marks.show(self._broken(placed))
@@ -271,9 +275,9 @@ class Plot(QWidget):
         self.canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.hideButtons()
-        self.title, self.unit, self.note = QLabel(), QLabel(), QLabel()
+        self.title, self.unit = QLabel(), QLabel()
+        self.note = ElidedLabel("", "micro", "muted")
         self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         head = QHBoxLayout()
         head.setContentsMargins(theme().px(46), 0, theme().px(8), 0)
         head.setSpacing(theme().px(6))
@@ -294,7 +298,7 @@ class Plot(QWidget):
         for axis in self.axes.values():
             axis.dress()
         labels = ((self.title, "strong", "ink"), (self.unit, "small", "muted"))
-        for label, role, color in (*labels, (self.note, "micro", "muted")):
+        for label, role, color in labels:
             label.setFont(look.font(role))
             label.setStyleSheet(f"color: {look.color(color).name()}; background: transparent;")
         self.title.setText(metrics.title(self.measure))
@@ -320,5 +324,5 @@ class Plot(QWidget):
         if options.hide_outliers:
             notes.append("outliers outside")
         text = "; ".join(notes)
-        self.note.setText(text)
-        self.note.setToolTip(text)
+        if text != self.note.text():
+            self.note.setText(text)

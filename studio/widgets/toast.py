@@ -44,7 +44,7 @@ _GLYPHS = {
 _WORDS = {"warn": "Warning", "bad": "Error"}
 _EDGE = 16
 _GAP = 8
-_WIDEST = 520
+_WIDEST = 600
 _MOST = 4
 _RISE = 8
 

@@ -197,4 +197,12 @@ def test_align_distribute_and_snap_edit_the_document_once(session):
         assert deed()
         assert document.stack.index() == steps + 1
     assert {y for _, y in arrange.places_of(document.graph, names).values()} == {0.0}
-    assert not arrange.distribute(session, {}, "x") or document.stack.index() == 6
+    assert [x for x, _ in arrange.places_of(document.graph, names).values()] == [0, 104, 200]
+    assert arrange.distribute(session, {}, "x")
+    assert [x for x, _ in arrange.places_of(document.graph, names).values()] == [0, 100, 200]
+
+
+def test_links_from_data_do_not_push_the_branches_apart():
+    places = arrange.layered(Graph.load(ASSETS / "pipelines" / "quantize_classifier.json"), {})
+    for float_node, quantized in (("float", "f8net"), ("onnx", "qdq"), ("float_cost", "qdq_test")):
+        assert places[float_node][1] < places[quantized][1]

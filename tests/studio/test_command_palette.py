@@ -49,7 +49,13 @@ def test_letters_that_match(query, text, letters):
 
 @pytest.mark.parametrize(
     ("query", "text"),
-    [("xyz", "Run all"), ("llarun", "Run all"), ("q", "Run all"), ("run xyz", "Run all")],
+    [
+        ("xyz", "Run all"),
+        ("llarun", "Run all"),
+        ("q", "Run all"),
+        ("run xyz", "Run all"),
+        ("run", "Distribute down"),
+    ],
 )
 def test_what_does_not_match(query, text):
     assert match(query, text) is None

@@ -130,12 +130,18 @@ def test_typing_is_one_step_until_another_edit_or_a_pause(document, monkeypatch)
     assert text(document) == start
 
 
-def test_typing_that_leads_back_leaves_no_step(document) -> None:
-    document.set("q", bits=4)
-    document.stack.clear()
-    document.set("q", bits=5)
-    document.set("q", bits=4)
+def test_typing_that_leads_back_leaves_no_step_and_no_mark(document) -> None:
+    document.set_seed(5)
+    assert document.is_modified
+    document.set_seed(0)
     assert history(document) == []
+    assert not document.is_modified
+    document.set("q", bits=4)
+    document.set_seed(5)
+    document.set_seed(0)
+    assert history(document) == ["Set F8Net bits to 4"]
+    document.stack.undo()
+    assert not document.is_modified
 
 
 def test_a_saved_state_is_the_end_of_typing(document, tmp_path) -> None:

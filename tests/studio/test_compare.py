@@ -85,7 +85,7 @@ def runs(workspace: Workspace, recorded_run: Path) -> list[str]:
         result["metrics"]["onnx"]["bytes"] = {"last": size, "min": size, "max": size}
         (folder / "result.json").write_text(json.dumps(result))
         if place:
-            given = {"device": "cpu", "sweep": "s1", "set": {"f8net.bits": 8 - place}}
+            given = {"device": "cpu", "threads": 1, "sweep": "s1", "set": {"f8net.bits": 8 - place}}
             (folder / "run.json").write_text(json.dumps(given))
         names.append(name)
     graph = Graph.load(folder / "graph.json")

@@ -83,7 +83,7 @@ def test_marked_runs_join_with_a_pen_each(
         (("first", "train"), 0, 0),
         (("second", "train"), 1, 0),
     ]
-    assert [c.short for c in curves] == ["first train", "second train"]
+    assert [c.short for c in curves] == ["first", "second"]
     assert dock.figure().legend[1].color == theme().pen_color(1)
     world.mark("second", False)
     dock.tick()
@@ -127,6 +127,25 @@ def test_only_plots_with_news_are_drawn_again(
     world.runner.watch("live").read(1.0)
     dock.tick()
     assert drawn == ["loss"]
+
+
+def test_plots_take_turns_when_time_is_short(
+    dock: CurvesWidget, world: World, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(workspace, "live")
+    for metric in ("loss", "val_loss"):
+        write(run, metric, [5.0, 4.0])
+    world.set_focus("live")
+    dock.tick()
+    for metric in ("loss", "val_loss"):
+        write(run, metric, [3.0], start=2)
+    world.runner.watch("live").read(1.0)
+    dock.tick(0.0)
+    assert [plot.is_stale for plot in dock.plots.values()] == [False, True]
+    assert dock._timer.isActive()
+    dock.tick(0.0)
+    assert [plot.is_stale for plot in dock.plots.values()] == [False, False]
+    assert not dock._left
 
 
 def test_a_hidden_dock_does_not_work_and_catches_up(
@@ -292,24 +311,24 @@ def test_export(
 ) -> None:
     world.set_focus(recorded_run.name)
     dock.tick()
-    dock.save_to(tmp_path / f"a.{ending}")
+    dock.tools().exporter.save_to(tmp_path / f"a.{ending}")
     assert (tmp_path / f"a.{ending}").stat().st_size > 1000
     assert world.calls[-1][:2] == ("tell", "Saved.")
     (tmp_path / "file").write_text("")
-    dock.save_to(tmp_path / "file" / f"a.{ending}")
+    dock.tools().exporter.save_to(tmp_path / "file" / f"a.{ending}")
     assert world.calls[-1][:2] == ("tell", "The file was not written.")
 
 
 def test_copies_go_to_the_clipboard(dock: CurvesWidget, world: World, recorded_run: Path) -> None:
     world.set_focus(recorded_run.name)
     dock.tick()
-    dock.copy_csv()
+    dock.tools().exporter.copy_csv()
     lines = QGuiApplication.clipboard().text().splitlines()
     assert lines[0] == "metric,curve,step,value,smoothed"
     losses = [line for line in lines if line.startswith("loss,train,")]
     assert len(losses) == 560
     assert np.isfinite(float(losses[0].split(",")[3]))
-    dock.copy_picture()
+    dock.tools().exporter.copy_picture()
     assert QGuiApplication.clipboard().image().size() == dock.figure().size() * 2
 
 

@@ -416,7 +416,9 @@ def test_two_windows_do_not_edit_one_file(documents, saved, tmp_path, workspace)
 def test_saving_over_a_link_keeps_it_a_link(document, saved, tmp_path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(saved)
+    document.new()
     document.open(link)
+    assert document.path == link
     document.set("q", bits=4)
     document.save()
     assert link.is_symlink()

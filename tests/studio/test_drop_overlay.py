@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from studio.drop_overlay import DropOverlay, what_happens
 from studio.drop_plan import graph_in_page
@@ -282,3 +282,47 @@ def test_it_paints_every_kind_of_plan(window, tmp_path):
         plan = overlay.show_plan([written(tmp_path / name, content)])
         seen[plan.sentence] = bytes(overlay.grab().toImage().constBits())
     assert len(set(seen.values())) == len(seen) > 15
+
+
+class Field(QWidget):
+    """A field that takes one file, as those for paths do."""
+
+    def __init__(self, parent):
+        super().__init__(parent)
+        self.taken = []
+        self.setAcceptDrops(True)
+        self.setAccessibleName("Folder")
+
+    def dragEnterEvent(self, event):
+        if len(event.mimeData().urls()) == 1:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event):
+        self.taken.append(event.mimeData().urls()[0].toLocalFile())
+
+
+def test_a_field_below_the_overlay_takes_its_path(window, tmp_path):
+    overlay = DropOverlay(window)
+    told = []
+    overlay.dropped.connect(told.append)
+    field = Field(window)
+    field.setGeometry(40, 40, 100, 30)
+    field.show()
+    file = written(tmp_path / "net.onnx", ONNX)
+    data = mime(file)
+    enter(window, data)
+    move = QDragMoveEvent(QPoint(50, 50), _ANY[0], data, *_ANY[1:])
+    QApplication.sendEvent(overlay, move)
+    over_field = overlay.grab().toImage()
+    assert move.isAccepted()
+    away = QDragMoveEvent(QPoint(300, 300), _ANY[0], data, *_ANY[1:])
+    QApplication.sendEvent(overlay, away)
+    assert overlay.grab().toImage() != over_field
+    drop(overlay, data)  # at 50, 50 again
+    assert field.taken == [str(file)]
+    assert told == []
+    two = mime(file, file)
+    enter(window, two)
+    drop(overlay, two)
+    assert field.taken == [str(file)]
+    assert [plan.kind for plan in told] == ["several"]

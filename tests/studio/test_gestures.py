@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSizeF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 
@@ -359,3 +359,47 @@ def test_double_click_on_the_ground_asks_for_a_node(view: GraphView) -> None:
     place = at(view, QPointF(600, 400))
     QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert wishes[0].source is None
+
+
+def test_sight_follows_what_is_dragged_out_of_it(view: GraphView, session: Session) -> None:
+    start = head(view, "test")
+    right = QPoint(view.viewport().width() + 40, start.y())
+    before = view.mapToScene(0, 0)
+    drag(view, start, right, drop=False)
+    assert view.mapToScene(0, 0).x() > before.x()
+    moved = view.scene().node_items["test"].pos() + QPointF(80, 20)
+    assert (view.to_scene(QPointF(right)) - moved).manhattanLength() <= 12
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+
+
+def test_undo_during_a_drag_is_no_harm(view: GraphView, session: Session) -> None:
+    note = session.document.add_note((560, 320, 160, 96), "words")
+    start = at(view, QPointF(600, 350))
+    drag(view, start, start + QPoint(40, 0), drop=False)
+    session.document.stack.undo()
+    QTest.mouseMove(view.viewport(), start + QPoint(60, 0))
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=start + QPoint(60, 0))
+    assert note not in view.scene().note_items
+    assert view.gesture is None
+
+
+def test_new_document_ends_a_link_in_hand(view: GraphView, session: Session) -> None:
+    drag(view, output(view, "train.classifier"), at(view, QPointF(500, 400)), drop=False)
+    session.document.new()
+    assert view.gesture is None
+    assert not view.scene().items()
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    assert not session.document.graph.nodes
+
+
+def test_bubble_stays_in_sight(view: GraphView, session: Session) -> None:
+    drag(view, output(view, "data.data"), input_(view, "test.model") + QPoint(-8, -16), drop=False)
+    gesture: Any = view.gesture
+    assert gesture._bubble.isVisible()
+    gesture._bubble.stay_in(QPointF(950, 590), QSizeF(960, 600))
+    assert gesture._bubble._rect.right() <= 0
+    assert gesture._bubble._rect.bottom() <= 0
+    gesture._bubble.stay_in(QPointF(10, 10), QSizeF(960, 600))
+    assert gesture._bubble._rect.left() > 0
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+    assert gesture._bubble.scene() is None

@@ -189,8 +189,10 @@ def test_the_grid_opens_a_picture(dock: ImagesWidget, qtbot: Any) -> None:
 def test_rivals_are_steps_other_nodes_and_other_runs(
     dock: ImagesWidget, session: Any, recorded_run: Path, qtbot: Any
 ) -> None:
+    dock.set_mode("slider")
     titles = [dock.rival.itemText(n) for n in range(dock.rival.count())]
     assert titles == ["The one before", "The first one"]
+    dock.set_mode("one")
     other = recorded_run.parent / "2026-11-20_10-00_other"
     shutil.copytree(recorded_run, other)
     dock.list.pick(("float_test", "image", "mistakes"))

@@ -204,8 +204,9 @@ def test_formats_in_files_make_history_too(
             ev.View(node="float", view="layers", name="layers", step=step, path=path, seq=step)
         )
     session.focus.fold.feed(events)
+    session.selection.set(["f8net"])
+    assert dock.key == KEY
     session.selection.set(["float"])
-    dock.refresh()
     qtbot.waitUntil(lambda: texts(dock.table, LAYER) == ["a"])
     dock.table.pick("a")
     qtbot.waitUntil(lambda: [m.weight for m in dock.moments("a")] == [6, 5, 5])
@@ -233,3 +234,18 @@ def test_without_layers_it_says_which_node_makes_them(
     assert widget.message.button.text() == "Select F8Net"
     widget.message.button.click()
     assert session.selection.current == "f8net"
+
+
+def test_odd_layers_are_drawn(dock: LayersWidget) -> None:
+    form = views.NumberFormat(bits=4, signed=True, fraction=9)
+    odd = {"counts": [float("nan"), float("inf"), 3.0, 4.0], "edges": [-1.0, float("nan"), 1.0]}
+    rows = [
+        views.LayerRow(layer="odd", weight=form, headroom_bits=float("nan"), **odd),
+        views.LayerRow(layer="a name that is much longer than its column " * 4),
+    ]
+    dock._shown = views.Layers(rows=rows)
+    dock.table.source.set_rows(rows)
+    for layer in (r.layer for r in rows):
+        dock.table.pick(layer)
+        assert dock.detail.isVisible()
+        assert not dock.grab().isNull()

@@ -59,7 +59,7 @@ def typed(dock: PropertiesWidget, name: str, text: str) -> None:
     QTest.keyClicks(edit, text)
 
 
-# -- one node ----------------------------------------------------------------------------------------
+# -- one node ------------------------------------------------------------
 
 
 def test_the_docks_say_what_they_are() -> None:
@@ -102,6 +102,21 @@ def test_a_wrong_value_never_reaches_the_document(
     assert session.document.graph.nodes[nodes["train"]].params == {}
     assert dock.form.row("batch").error == "At least 2. Was 128."
     session.document.validate()
+    assert dock.form.row("batch").editor.edit.text() == "0"
+
+
+def test_a_wrong_value_is_there_again_when_the_node_is(
+    dock: Any, session: Any, nodes: dict[str, str]
+) -> None:
+    session.selection.set([nodes["train"]])
+    typed(dock, "batch", "0")
+    session.selection.set([nodes["second"]])
+    assert dock.form.row("batch").editor.edit.text() == "128"
+    assert dock.form.row("batch").error == ""
+    session.selection.set([nodes["train"]])
+    assert dock.form.row("batch").editor.edit.text() == "0"
+    assert dock.form.row("batch").error == "At least 2. Was 128."
+    session.document.set(nodes["train"], epochs=4)
     assert dock.form.row("batch").editor.edit.text() == "0"
 
 
@@ -165,7 +180,9 @@ def test_problems_stand_below_their_field_or_as_lines(
     assert dock.form.row("epochs").told == "Must be at least 1; it is 0."
     assert dock.form.row("epochs").editor.edit.text() == "0"
     assert [line for line in dock.problems.lines if "model" in line.text]
-    assert plain('Parameter "bits" must be at most 16; it is 99.') == "Must be at most 16; it is 99."
+    assert (
+        plain('Parameter "bits" must be at most 16; it is 99.') == "Must be at most 16; it is 99."
+    )
 
 
 def test_a_kind_that_is_not_installed_is_kept(dock: Any, session: Any) -> None:
@@ -189,7 +206,7 @@ def test_a_form_is_used_again(dock: Any, session: Any, nodes: dict[str, str]) ->
     assert dock.form.names() == ["bits", *dock.form.names()[1:]]
 
 
-# -- several nodes, none -----------------------------------------------------------------------------
+# -- several nodes, none ------------------------------------------------------------
 
 
 def test_several_nodes_are_edited_in_one_step(
@@ -202,11 +219,12 @@ def test_several_nodes_are_edited_in_one_step(
     assert dock.form.row("epochs").editor.edit.placeholderText() == "mixed"
     assert dock.form.row("batch").editor.edit.text() == "128"
     before = document.stack.count()
-    typed(dock, "epochs", "7")
+    typed(dock, "epochs", "75")
     for name in ("train", "second"):
-        assert document.graph.nodes[nodes[name]].params["epochs"] == 7
+        assert document.graph.nodes[nodes[name]].params["epochs"] == 75
     assert document.stack.count() == before + 1
     document.stack.undo()
+    assert document.graph.nodes[nodes["train"]].params == {"epochs": 3}
     assert document.graph.nodes[nodes["second"]].params == {}
 
 
@@ -282,7 +300,9 @@ def test_the_fields_agree_with_the_document_after_any_edits(
         elif what == "reset":
             dock.form.row(field).reset.emit(field)
         else:
-            session.selection.set([names[1] if session.selection.nodes[0] == names[0] else names[0]])
+            session.selection.set(
+                [names[1] if session.selection.nodes[0] == names[0] else names[0]]
+            )
         current = session.selection.nodes
         if not current or current[0] not in document.graph.nodes:
             document.stack.redo()  # the node itself was undone
@@ -297,7 +317,7 @@ def test_the_fields_agree_with_the_document_after_any_edits(
         document.stack.redo()
 
 
-# -- runs --------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------
 
 
 def test_the_forecast_is_a_measured_time_with_its_run(
@@ -306,9 +326,10 @@ def test_the_forecast_is_a_measured_time_with_its_run(
     session.selection.set(["f8net"])
     assert dock.forecast.isVisible()
     assert dock.forecast.figure.text() == "about 1 min 18 s"
-    assert dock.forecast.basis.text() == f"measured in run {shown_run.name}, same settings"
+    assert dock.forecast.basis.text() == "measured in the run of 2026-11-24 09:00, same settings"
+    assert shown_run.name in dock.forecast.toolTip()
     session.document.set("f8net", epochs=6)
-    assert dock.forecast.basis.text() == f"measured in run {shown_run.name}, there epochs 5"
+    assert dock.forecast.basis.text() == "measured in the run of 2026-11-24 09:00, there epochs 5"
 
 
 def test_nothing_is_forecast_that_was_not_measured(
@@ -333,7 +354,7 @@ def test_a_time_from_the_store_is_no_measurement(session: Any, recorded_run: Pat
 
 def test_other_settings_of_the_measured_run_are_named() -> None:
     many = Measured(1.0, "r", {"epochs": 5, "lr": None, "bits": 4})
-    assert basis(many) == "measured in run r, there epochs 5, lr at its default and 1 more"
+    assert basis(many) == "measured in the run of r, there epochs 5, lr at its default and 1 more"
 
 
 def test_no_run_no_note(dock: Any, session: Any, nodes: dict[str, str]) -> None:
@@ -364,7 +385,11 @@ def test_outputs_of_a_finished_node(qtbot: Any, session: Any, shown_run: Path) -
     assert "val_top1" in metrics
     assert "outputs.json" in widget.files.text()
     assert widget.inspect.isEnabled()
+    stored = session.workspace.store / session.focus.fold.nodes["data"].fingerprint
+    stored.mkdir(parents=True)
+    (stored / "data.json").write_text("{}")
     session.selection.set(["data"])
+    assert "store/data.json" in widget.files.text()
     assert widget._pictures.count() == 1
     acted: list[Any] = []
     session.acted.connect(lambda *words: acted.append(words))

@@ -116,7 +116,11 @@ def test_a_real_run() -> None:
     assert (fold.nodes["train"].state, fold.nodes["train"].percent) == ("done", 100.0)
     assert fold.nodes["f8net_cost"].state == "warning"
     assert len(fold.series["train", "loss"]) == len(
-        [e for e in happened if isinstance(e, ev.Metric) and e.node == "train" and "loss" in e.values]
+        [
+            e
+            for e in happened
+            if isinstance(e, ev.Metric) and e.node == "train" and "loss" in e.values
+        ]
     )
     assert fold.series["train", "val_top1"].at(1e9) == 84.5
     assert fold.series["train", "val_top1"].at(-1) is None

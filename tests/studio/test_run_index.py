@@ -167,9 +167,7 @@ def test_the_state_is_that_of_now(
     )
 
 
-def test_delete_takes_the_whole_run(
-    index: RunIndex, workspace: Workspace, qtbot: QtBot
-) -> None:
+def test_delete_takes_the_whole_run(index: RunIndex, workspace: Workspace, qtbot: QtBot) -> None:
     run, other = finished(workspace, "a"), finished(workspace, "b")
     load(index, qtbot)
     index.delete(run.name)
@@ -197,4 +195,3 @@ def test_what_was_set_differently(index: RunIndex, workspace: Workspace) -> None
     assert found["data.split_seed"] == (0, 3)
     assert found["net"] == (None, "model.zoo")
     assert index.diff(a.name, a.name) == []
-

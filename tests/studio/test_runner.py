@@ -77,7 +77,9 @@ def write(workspace: Workspace, name: str, lines: list[ev.Event], status: str = 
 
 
 def metrics(count: int, node: str = "a") -> list[ev.Event]:
-    return [ev.Metric(node=node, step=i, seq=i + 1, values={"loss": 1 / (i + 1)}) for i in range(count)]
+    return [
+        ev.Metric(node=node, step=i, seq=i + 1, values={"loss": 1 / (i + 1)}) for i in range(count)
+    ]
 
 
 def test_a_run_from_start_to_end(runner: Runner, until, qtbot: QtBot) -> None:
@@ -91,8 +93,8 @@ def test_a_run_from_start_to_end(runner: Runner, until, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not runner.watch(name).is_unfinished and fold.status == "finished")
     assert list(fold.series["grow", "x"].steps) == [0, 1, 2, 3]
     assert {n: r.state for n, r in fold.nodes.items()} == {"start": "done", "grow": "done"}
-    assert [type(e) for e in heard][0] is ev.RunStarted
-    assert [type(e) for e in heard][-1] is ev.RunFinished
+    assert isinstance(heard[0], ev.RunStarted)
+    assert isinstance(heard[-1], ev.RunFinished)
     assert runner.active == runner.queued == []
     qtbot.waitUntil(lambda: not runner._tail.is_active, timeout=3_000)
     settings = runner.watch(name).run.settings
@@ -123,7 +125,7 @@ def test_queue_reorder_stop_resume(runner: Runner, until, qtbot: QtBot) -> None:
     runner.reorder([c, b])
     assert runner.queued == [c, b]
     runner.stop(a)
-    assert runner.state(a) == "cancelling"
+    assert runner.state(a) in ("cancelling", "cancelled")
     assert not runner.can_kill(a)
     until(a, "cancelled")
     until(c, "running")
@@ -170,7 +172,8 @@ def test_kill_ends_a_run_that_does_not_obey_and_starts_the_rest_anew(
     runner.stop(first)
     assert not runner.can_kill(first)
     old = time.time() - 6
-    os.utime(runner.open(first).path / "stop", (old, old))
+    with qtbot.waitSignal(runner.changed, timeout=10_000):  # a button appears
+        os.utime(runner.open(first).path / "stop", (old, old))
     assert runner.can_kill(first)
     runner.kill(first)
     until(first, "cancelled")
@@ -187,9 +190,7 @@ def test_nothing_is_killed_by_a_stale_id(runner: Runner, workspace: Workspace) -
         record = {"pid": me.pid, "started": started}
         (run.path / "process.json").write_text(json.dumps(record))
         assert run_process.process_of(run) is None
-    (run.path / "process.json").write_text(
-        json.dumps({"pid": me.pid, "started": me.create_time()})
-    )
+    (run.path / "process.json").write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
     with pytest.raises(DocumentError, match="nothing was killed"):
         runner.kill(run.name)
     lock = run.lock()
@@ -220,7 +221,7 @@ def test_a_run_that_the_engine_refuses_says_why(runner: Runner, until) -> None:
 def test_bad_documents_start_nothing(runner: Runner, workspace: Workspace) -> None:
     graph = growing()
     graph.set("grow", steps=0)
-    with pytest.raises(DocumentError, match="cannot run yet.*at least 1"):
+    with pytest.raises(DocumentError, match=r"cannot run yet.*at least 1"):
         runner.start(graph)
     assert runner.start(graph, target="start"), "what it does not need does not matter"
     for wrong, words in [

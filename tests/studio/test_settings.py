@@ -36,7 +36,7 @@ def file_of(workspace: Workspace) -> Path:
     return workspace.root / "studio" / "settings.json"
 
 
-# -- the store ---------------------------------------------------------------------------------------
+# -- the store ------------------------------------------------------------
 
 
 def test_a_change_is_written_and_read_again(workspace: Workspace) -> None:
@@ -138,7 +138,7 @@ def test_a_folder_in_the_way_is_told_and_the_setting_still_applies(workspace: Wo
     assert "could not be saved" in heard[0]
 
 
-# -- the window --------------------------------------------------------------------------------------
+# -- the window ------------------------------------------------------------
 
 
 def test_every_setting_is_on_a_page() -> None:
@@ -194,7 +194,7 @@ def test_a_file_that_was_mended_is_told_in_the_window(
     assert not window.trouble.isHidden()
 
 
-# -- shortcuts ---------------------------------------------------------------------------------------
+# -- shortcuts ------------------------------------------------------------
 
 
 def test_the_usual_keys_do_not_collide() -> None:

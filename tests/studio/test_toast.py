@@ -119,7 +119,7 @@ def test_a_long_message_wraps_inside_the_canvas(stack, ground):
     short = stack.show_toast("Saved.")
     long = stack.show_toast("Out of memory.", "Needed more than there was. " * 12, "bad")
     assert long.width() <= ground.width()
-    assert long.height() > 2 * short.height()
+    assert long.height() > short.height() + 2 * 16
 
 
 def test_what_a_screen_reader_hears(stack):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 
@@ -307,3 +307,68 @@ def test_paints_at_every_zoom_and_look(view: GraphView, session: Session) -> Non
             view.set_zoom(zoom)
             grabs.append(view.viewport().grab().toImage())
     assert len({bytes(image.constBits()) for image in grabs}) == len(grabs)
+
+
+def test_fits_anew_until_somebody_zooms(view: GraphView) -> None:
+    view.sight.fit(at_once=True)
+    view.resize(400, 300)
+    sight = view.mapToScene(view.viewport().rect()).boundingRect()
+    assert sight.contains(view.scene().content_rect())
+    view.set_zoom(1.0)
+    view.resize(300, 200)
+    assert view.zoom_level == 1.0
+
+
+def test_closed_canvas_hears_no_more(qtbot: Any, session: Session) -> None:
+    view = GraphView(session)
+    view.show()
+    small_graph(session)
+    view.close()
+    view.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    with qtbot.captureExceptions() as errors:
+        session.document.add("data.digits")
+        session.selection.set(["data"])
+        theme().choose("light")
+        session.document.new()
+    assert not errors
+
+
+def test_remedies_at_the_end_of_the_footer(
+    session: Session,
+    recorded_run: Path,
+    qtbot: Any,
+    view: GraphView,
+    acts: list[tuple[str, dict[str, Any]]],
+) -> None:
+    session.set_focus(recorded_run.name)
+    watch = session.focus
+    assert watch is not None
+    qtbot.waitUntil(lambda: watch.is_caught_up, timeout=10_000)
+    watch.fold.nodes["train"].state = "cancelled"
+    watch.fold.nodes["net"].state = "failed"
+    watch.fold.nodes["net"].error = "Out of memory in Train. Needed 2.1 GB, 1.4 GB was free."
+    watch.changed.emit([])
+    items = view.scene().node_items
+    assert items["train"].face.right == "Resume"
+    failed = items["net"].face
+    assert failed.preview is not None
+    assert failed.preview.kind == "sentence"
+    click(view, at(view, items["train"].pos() + items["train"].plan.remedy.center()))
+    assert acts[-1] == ("resume", {})
+    click(view, at(view, items["net"].pos() + items["net"].plan.remedy.center()))
+    assert acts[-1] == ("show_problem", {"node": "net", "where": ""})
+
+
+def test_run_that_waits_says_for_whom(session: Session, recorded_run: Path, qtbot: Any) -> None:
+    small_graph(session)
+    view = shown(qtbot, session)
+    session.set_focus(recorded_run.name)
+    watch = session.focus
+    assert watch is not None
+    qtbot.waitUntil(lambda: watch.is_caught_up, timeout=10_000)
+    watch.fold.nodes["train"].state = "queued"
+    watch.fold.nodes["net"].state = "running"
+    watch.changed.emit([])
+    face = view.scene().node_items["train"].face
+    assert (face.state, face.summary) == ("queued", "waits for ResNet")

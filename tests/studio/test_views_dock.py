@@ -93,6 +93,30 @@ def test_steps_are_scrubbed_and_the_newest_followed(
     assert dock.viewer.payload.title == "at 10"
 
 
+def test_another_view_starts_at_its_newest_step(dock: ViewsWidget, session: Any) -> None:
+    steps = [
+        ev.View(node="net", view="bars", name="live", step=n, data=bars(f"at {n}"), seq=n)
+        for n in (1, 2, 3)
+    ]
+    session.focus.fold.feed(steps)
+    dock.refresh()
+    dock.set_view(("f8net", "layers", "layers"))
+    dock.scrubber.move_to(0)
+    dock.set_view(("net", "bars", "live"))
+    assert dock.viewer.payload.title == "at 3"
+
+
+def test_another_focus_is_not_drawn_while_hidden(dock: ViewsWidget, session: Any) -> None:
+    told: list[int] = []
+    dock._following.news.connect(lambda: told.append(1))
+    dock.hide()
+    session.set_focus(None)
+    assert told == []
+    dock.show()
+    assert told == [1]
+    assert dock.empty.isVisible()
+
+
 def test_a_hidden_dock_reads_nothing_until_it_is_seen(
     dock: ViewsWidget, session: Any, qtbot: Any
 ) -> None:
