@@ -14,6 +14,7 @@ def _file() -> tuple[Action, ...]:
         Action("open", "Open...", "files:open_dialog", "File", 0, "Ctrl+O", "folder-open-outline"),
         Action("save", "Save", "files:save", "File", 1, "Ctrl+S", "content-save-outline", "graph"),
         Action("save_as", "Save as...", "files:save_as", "File", 1, "Ctrl+Shift+S", "", "graph"),
+        Action("save_template", "Keep as a template", "templates:save", "File", 1, why_not="nodes"),
         Action("revert", "Revert to saved", "files:revert", "File", 1, "", "", "saved_and_edited"),
         Action(
             "load_model", "Inspect a model...", "files:load_model", "File", 2, "Ctrl+I", "download"
@@ -50,6 +51,9 @@ def _edit() -> tuple[Action, ...]:
         Action("select_all", "Select all", "edit:select_all", "Edit", 2, "Ctrl+A", "", "nodes"),
         Action("rename", "Rename node", "edit:rename", "Edit", 2, "F2", "", "selected"),
         Action("find", "Find a node kind", "edit:find", "Edit", 2, "/", "magnify"),
+        Action(
+            "find_node", "Find a node here...", "edit:find_node", "Edit", 2, "Ctrl+F", "", "nodes"
+        ),
     )
 
 
@@ -140,6 +144,7 @@ def _view() -> tuple[Action, ...]:
             "",
             "graph",
         ),
+        Action("news", "Go to the newest message", "view:news", "View", 3, "F6"),
         Action("full_screen", "Full screen", "view:full_screen", "View", 3, "F11"),
     )
 
@@ -221,6 +226,17 @@ def _graph() -> tuple[Action, ...]:
             "debug-step-over",
             "selected",
             "bypassed",
+        ),
+        Action(
+            "collapse",
+            "Collapse",
+            "graph:collapse",
+            "Graph",
+            2,
+            "C",
+            "",
+            "selected",
+            "collapsed",
         ),
         Action(
             "next_problem",
@@ -356,6 +372,7 @@ def _hidden() -> tuple[Action, ...]:
         Action("preset", "Apply a preset", "graph:preset", why_not="graph"),
         Action("show_dock", "Show a dock", "view:show_dock"),
         Action("show_problem", "Show a problem", "graph:show_problem"),
+        Action("fix", "Fix what failed", "graph:fix", why_not="graph"),
         Action("focus_properties", "Go to the properties", "graph:focus_properties"),
         Action("context_menu", "Menu", "graph:context_menu"),
         Action("open_folder", "Open a folder", "files:open_folder"),
@@ -372,3 +389,9 @@ ACTIONS: tuple[Action, ...] = (
     *_hidden(),
 )
 BY_ID = {action.id: action for action in ACTIONS}
+CANVAS_KEYS = frozenset({"cut", "copy", "paste", "delete", "select_all"})
+"""Whose shortcuts hold on the canvas only: docks have rows of their own to copy and delete."""
+NODE_KEYS = frozenset(
+    {"duplicate", "add_note", "frame", "arrange", "bypass", "collapse", "quick_add"}
+)
+"""Whose shortcuts hold on the canvas and in the properties of what is selected there."""

@@ -8,6 +8,7 @@ import logging.handlers
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from studio.session import Session
 from studio.theme import theme
 
 log = logging.getLogger("studio")
+_TOLD_SECONDS = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     QTimer.singleShot(0, window, lambda: _after_first_paint(window, words.path))
     app.commitDataRequest.connect(lambda _manager: window.close_with_desktop())
     _let_interrupts_in(window)
-    return app.exec()
+    return _run(app)
+
+
+def _run(app: QApplication) -> int:
+    """Handle events until the last window closes.
+
+    What goes wrong while Qt paints or asks a model may fall out of here instead of being handed
+    to the hook. That is no reason to end.
+    """
+    while True:
+        try:
+            return app.exec()
+        except Exception as error:
+            sys.excepthook(type(error), error, error.__traceback__)
 
 
 def make_application() -> QApplication:
@@ -79,7 +94,11 @@ def _after_first_paint(window: MainWindow, path: Path | None) -> None:
 
 
 def _catch(window: MainWindow) -> None:
-    """Log an error that nobody foresaw and tell it in a sentence: no traceback reaches a user."""
+    """Log an error that nobody foresaw and tell it in a sentence: no traceback reaches a user.
+
+    One that comes again and again, as while something is painted, is told once in a while.
+    """
+    told: dict[tuple[str, str], float] = {}
 
     def caught(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -87,6 +106,10 @@ def _catch(window: MainWindow) -> None:
         if isinstance(error, KeyboardInterrupt):
             window.close_with_desktop()
             return
+        now, again = time.monotonic(), (kind.__name__, str(error))
+        if now - told.get(again, -_TOLD_SECONDS) < _TOLD_SECONDS:
+            return
+        told[again] = now
         log.error("Not foreseen", exc_info=(kind, error, trace))
         known = isinstance(error, FretsawError | OSError)
         text = sentence(error) if known else "Something went wrong in the window."

@@ -28,7 +28,7 @@ class AskPanel(QWidget):
     def ask(self, question: str, *answers: Answer, cancel: str = "Cancel") -> None:
         """Show a question; the first answer is the one that Enter gives."""
         self._drop_card()
-        card = Popover(self)
+        card = Popover(self, floating=False)
         card.setAccessibleName(question)
         label = QLabel(question, card)
         label.setWordWrap(True)

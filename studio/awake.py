@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
@@ -65,11 +66,12 @@ class Awake(QObject):
 def inhibitor(with_screen: bool) -> list[str] | None:
     """Return the command that holds sleep off while it runs; None where there is none."""
     if sys.platform == "darwin" and shutil.which("caffeinate"):
-        return ["caffeinate", "-di" if with_screen else "-i"]
+        return ["caffeinate", "-di" if with_screen else "-i", "-w", str(os.getpid())]
     if sys.platform.startswith("linux") and shutil.which("systemd-inhibit"):
         what = "idle:sleep" if with_screen else "sleep"
         why = ["--who=Fretsaw", "--why=A run computes", "--mode=block"]
-        return ["systemd-inhibit", f"--what={what}", *why, "sleep", "infinity"]
+        # cat ends when its input does, and that ends with this process, however it ends
+        return ["systemd-inhibit", f"--what={what}", *why, "cat"]
     return None
 
 

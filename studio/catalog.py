@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import ValidationError
-from PySide6.QtCore import QObject, QProcess, Signal
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from backend.core import catalog as catalogs
 from backend.core.catalog import Broken, Catalog
 from backend.core.node import NodeSpec
 from backend.core.workspace import Workspace
 from studio.launcher import backend_command, environment
+
+# Importing all node files takes seconds, on a slow disk a minute.
+_PATIENCE_MS = 180_000
 
 
 class CatalogModel(QObject):
@@ -38,6 +41,9 @@ class CatalogModel(QObject):
         self._is_given = catalog is not None
         self.error = ""
         self.details = ""
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._give_up)
 
     @property
     def catalog(self) -> Catalog:
@@ -84,11 +90,13 @@ class CatalogModel(QObject):
         process.finished.connect(self._finished)
         process.errorOccurred.connect(self._could_not_start)
         self._process = process
+        self._patience.start(_PATIENCE_MS)
         process.start()
         self.changed.emit()
 
     def close(self) -> None:
         """End the subprocess, if there is one; to be called before the application ends."""
+        self._patience.stop()
         process, self._process = self._process, None
         if process is not None:
             process.finished.disconnect(self._finished)
@@ -97,7 +105,18 @@ class CatalogModel(QObject):
             process.waitForFinished(2000)
             process.deleteLater()
 
+    def _give_up(self) -> None:
+        if self._process is None:
+            return
+        self.close()
+        self.error = (
+            f"Listing the nodes took more than {_PATIENCE_MS // 60_000} minutes and was given up; "
+            "a node file may wait for something. Reload the list to try again."
+        )
+        self.changed.emit()
+
     def _finished(self, code: int) -> None:
+        self._patience.stop()
         process, self._process = self._process, None
         if process is None:
             return
@@ -115,6 +134,7 @@ class CatalogModel(QObject):
     def _could_not_start(self, error: QProcess.ProcessError) -> None:
         if error is not QProcess.ProcessError.FailedToStart:
             return  # `finished` follows
+        self._patience.stop()
         process, self._process = self._process, None
         if process is not None:
             self.details = process.errorString()

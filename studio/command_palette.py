@@ -148,7 +148,7 @@ class CommandPalette(QWidget):
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def set_text(self, text: str) -> None:
-        """Type for the user, such as "#" for nodes."""
+        """Type for the user, such as "#" for nodes, "@" for those of this graph."""
         self.field.setText(text)
 
     def picked(self) -> Entry | None:
@@ -361,4 +361,4 @@ class _Foot(QWidget):
             line(painter, QRectF(end, inner.top(), wide, inner.height()), words, font, muted)
             left = end + wide + look.px(16)
         right = Qt.AlignmentFlag.AlignRight
-        line(painter, inner, "#  nodes     :  settings", font, muted, right)
+        line(painter, inner, "#  nodes     @  in this graph     :  settings", font, muted, right)

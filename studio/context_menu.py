@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NODE = (
     ("run_here", "run_selected"),
-    ("rename", "bypass", "duplicate"),
+    ("rename", "bypass", "collapse", "duplicate"),
     ("cut", "copy", "delete"),
     ("frame", "arrange"),
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from studio.session import Session
@@ -26,6 +29,8 @@ class DockFrame(QDockWidget):
     """Holds one dock. ``content`` is None until the dock was seen for the first time."""
 
     filled = Signal(str)
+    left = Signal()
+    """Escape was pressed, and nothing in the dock had a use for it."""
 
     def __init__(self, point: EntryPoint, session: Session, parent: QWidget) -> None:
         super().__init__(point.name.replace("_", " ").capitalize(), parent)
@@ -41,12 +46,20 @@ class DockFrame(QDockWidget):
         self._strip = TitleStrip(self.windowTitle(), self)
         self.setTitleBarWidget(self._strip)
         self._ground = QWidget(self)
-        self._ground.setObjectName("page")
+        self._ground.setObjectName("dock_page")
         self._layout = QVBoxLayout(self._ground)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setContentsMargins(0, 1, 0, 0)  # the rule under the strip
         self._layout.setSpacing(0)
         self.setWidget(self._ground)
         self.visibilityChanged.connect(self._seen)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape that nothing in the dock wants leads back to the canvas."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def allow_filling(self) -> None:
         """From now on the content may be made; before the first paint it may not."""
@@ -58,27 +71,11 @@ class DockFrame(QDockWidget):
         """Make the content, if it is not there yet, and return it."""
         if self.content is None and self._is_ready:
             try:
-                dock = self._point.load()
-                self.content = dock.WIDGET(self._session)
-            except Exception as error:  # a dock of a third party must not take the window down
+                self._make()
+            except (Exception, SystemExit) as error:  # a third party must not take the window down
                 log.exception("The dock %s could not be made", self.name)
-                self._session.tell(
-                    f"The dock {self.windowTitle()} could not be opened.", str(error), kind="bad"
-                )
-                self.content = EmptyState("alert", "This dock could not be opened.")
-                self._layout.addWidget(self.content)
+                self._give_up(error)
                 return self.content
-            self.kinds = tuple(getattr(dock, "KINDS", ()))
-            self.setWindowTitle(dock.TITLE)
-            self._strip.set_title(dock.TITLE)
-            make_tools: Callable[[], QWidget | None] | None = getattr(self.content, "tools", None)
-            self.tools = make_tools() if make_tools is not None else None
-            if self.tools is not None:
-                self._strip.set_tools(self.tools)
-            attention = getattr(self.content, "attention", None)
-            if attention is not None:
-                attention.connect(self.raise_)
-            self._layout.addWidget(self.content)
             self.filled.emit(self.name)
         return self.content
 
@@ -96,6 +93,53 @@ class DockFrame(QDockWidget):
         if is_visible:
             self.fill()
 
+    def _make(self) -> None:
+        dock = self._point.load()
+        title, self.kinds = str(dock.TITLE), tuple(getattr(dock, "KINDS", ()))
+        content = dock.WIDGET(self._session)
+        if not isinstance(content, QWidget):
+            raise TypeError("its WIDGET makes no QWidget")
+        self.content = content
+        make_tools: Callable[[], QWidget | None] | None = getattr(content, "tools", None)
+        tools = make_tools() if make_tools is not None else None
+        if tools is not None:
+            self._strip.set_tools(tools)
+        self.tools = tools
+        attention = getattr(content, "attention", None)
+        if attention is not None:
+            attention.connect(self.raise_)
+        self.setWindowTitle(title)
+        self._strip.set_title(title)
+        self._layout.addWidget(content)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Say in the dock's place, and in a message, which line is to blame."""
+        if self.content is not None:
+            self.content.deleteLater()
+        name, why = self.windowTitle(), f"{blame(error)} Mend or uninstall what brings it."
+        self._session.tell(f'The dock "{name}" could not be opened.', why, kind="bad")
+        text = f'The dock "{name}" could not be opened.\n{why}'
+        self.content = EmptyState("alert", text, "Try again", self._try_again)
+        self._layout.addWidget(self.content)
+
+    def _try_again(self) -> None:
+        if self.content is not None:
+            self.content.deleteLater()
+        self.content = None
+        self.fill()
+
+
+def blame(error: BaseException) -> str:
+    """Say what went wrong in which line of which file."""
+    file, line = "", 0
+    if isinstance(error, SyntaxError):
+        file, line = str(error.filename), error.lineno or 0
+    elif frames := traceback.extract_tb(error.__traceback__):
+        file, line = frames[-1].filename, frames[-1].lineno or 0
+    said = (str(error).strip().splitlines() or [""])[0][:200]
+    where = f" ({Path(file).name}, line {line})" if file and line else ""
+    return f"{type(error).__name__}: {said or 'no message'}{where}."
+
 
 class TitleStrip(QWidget):
     """The strip over a dock: its title in the look of a tab, its tools at the right end."""
@@ -104,7 +148,7 @@ class TitleStrip(QWidget):
         super().__init__(parent)
         self.setObjectName("page")
         self._label = QLabel(title, self)
-        self._label.setContentsMargins(10, 0, 10, 0)
+        self._label.setContentsMargins(8, 0, 10, 0)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(4, 0, 8, 0)
         self._layout.addWidget(self._label)

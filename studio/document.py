@@ -19,7 +19,7 @@ from backend.core.errors import DocumentError
 from backend.core.graph import Change, Graph, Link, Problem
 from backend.core.node import NodeSpec
 from backend.core.workspace import Workspace
-from studio.document_file import DocumentFile, completed
+from studio.document_file import VERSIONS, DocumentFile, completed
 from studio.editor import commands, edits, titles
 from studio.editor import notes as sheets
 from studio.editor.fragment import Placed
@@ -41,6 +41,7 @@ class Document(QObject):
         super().__init__(parent)
         self._workspace = workspace or Workspace.current()
         self._file: DocumentFile | None = None
+        self.versions = VERSIONS  # earlier ones of a file that stay when it is saved
         self._last_title: tuple[object, ...] = ()
         self._history = History(self)
         self._history.stepped.connect(self._stepped)
@@ -127,31 +128,31 @@ class Document(QObject):
         """Remove nodes with their links, links and notes, in one step."""
         nodes = [nodes] if isinstance(nodes, str) else list(nodes)
         what = self._title(*nodes) if nodes else ""
-        steps = edits.removed(self.graph, nodes, links)
         with self.macro(titles.removal(verb, what, links, notes)):
-            self._history.do("", steps)
+            self._history.do("", edits.removed(self.graph, nodes, links))
             if notes:
                 self.remove_notes(notes)
 
     def set(self, node: str, /, **params: Any) -> None:
         """Change settings of a node; repeated within a second, they are one step."""
-        new = {**self.graph.node(node).params, **copy.deepcopy(params)}
-        text = titles.setting(self._title(node), params)
+        old = self.graph.node(node)
+        new = {**old.params, **copy.deepcopy(params)}
+        text = titles.setting(self._title(node), params, self._specs.get(old.type))
         steps = edits.settled(self.graph, node, params=new)
         self._history.do(text, steps, ("set", node, frozenset(params)))
 
     def reset(self, node: str, param: str) -> None:
         """Give one setting its default again."""
-        params = {k: v for k, v in self.graph.node(node).params.items() if k != param}
-        text = f"Reset {self._title(node)} {titles.words(param)}"
+        old = self.graph.node(node)
+        params = {k: v for k, v in old.params.items() if k != param}
+        text = f"Reset {self._title(node)} {titles.words(param, self._specs.get(old.type))}"
         self._history.do(text, edits.settled(self.graph, node, params=params))
 
     def bypass(self, nodes: str | Collection[str], on: bool) -> None:
         """Let nodes hand on what they get instead of running."""
-        names = [nodes] if isinstance(nodes, str) else list(nodes)
+        names = [nodes] if isinstance(nodes, str) else nodes
         text = f"Bypass {self._title(*names)}" if on else f"Let {self._title(*names)} run again"
-        steps = [step for name in names for step in edits.settled(self.graph, name, bypass=on)]
-        self._history.do(text, steps)
+        self._history.do(text, [s for n in names for s in edits.settled(self.graph, n, bypass=on)])
 
     def rename(self, node: str, new: str) -> None:
         """Give a node another name; its links follow."""
@@ -161,11 +162,16 @@ class Document(QObject):
 
     def move(self, places: Mapping[str, tuple[float, float]], *, burst: bool = False) -> None:
         """Put nodes at places; with ``burst`` (arrow keys), repeated moves are one step."""
-        what = self._title(*places)
         step = edits.moved(self.graph, places)
         if step.after:
             key = ("move", frozenset(places)) if burst else None
-            self._history.do(f"Move {what}", [step], key)
+            self._history.do(f"Move {self._title(*places)}", [step], key)
+
+    def collapse(self, places: Mapping[str, tuple[float, float]], on: bool) -> None:
+        """Show nodes as their heads alone, or whole; ``places`` is where they are now."""
+        step = edits.collapsed(self.graph, places, on)
+        if step.after:
+            self._history.do(f"{'Collapse' if on else 'Expand'} {self._title(*step.after)}", [step])
 
     def insert(
         self,
@@ -199,14 +205,12 @@ class Document(QObject):
         """Link two ports; with ``replace``, a link that the input has already makes way."""
         link = Link(source, target)
         if self._specs:
-            reason = self.why_not(source, target, replace=replace)
-            if reason:
+            if reason := self.why_not(source, target, replace=replace):
                 raise DocumentError(reason)
         else:
             self.graph.copy().connect(source, target)  # without a catalogue: what core refuses
         steps = edits.linked(self.graph, self._specs, link, instead=replace, position=position)
-        text = f"Link {link.source_node} to {link.target_node}"
-        self._history.do(text, steps)
+        self._history.do(f"Link {link.source_node} to {link.target_node}", steps)
         return link
 
     def disconnect(self, source: str, target: str) -> None:  # type: ignore[override]
@@ -216,11 +220,7 @@ class Document(QObject):
     # -- notes, frames, the document itself ------------------------------------------------------
 
     def add_note(
-        self,
-        rect: QRectF | Sequence[float],
-        text: str = "",
-        kind: str = "note",
-        **fields: Any,
+        self, rect: QRectF | Sequence[float], text: str = "", kind: str = "note", **fields: Any
     ) -> str:
         """Add a note or frame at (x, y, width, height) and return its id."""
         note = {"kind": kind, **sheets.place(rect), "text": text, **fields}
@@ -232,14 +232,13 @@ class Document(QObject):
         """Change text, colour, place or size of a note; typing is one step."""
         step = sheets.changed(self.graph.notes, id, fields)
         if step.before != step.after:
-            verb = "Edit" if step.counts else "Move"
-            self._history.do(f"{verb} a note", [step], ("note", id, frozenset(fields)))
+            text = "Edit a note" if step.counts else "Move a note"
+            self._history.do(text, [step], ("note", id, frozenset(fields)))
 
     def remove_notes(self, ids: Collection[str]) -> None:
         """Remove notes and frames; what lies on a frame stays."""
         step = sheets.removed(self.graph.notes, [ids] if isinstance(ids, str) else ids)
-        count = len(step.before) - len(step.after)
-        if count:
+        if count := len(step.before) - len(step.after):
             self._history.do(f"Remove {titles.things(notes=count)}", [step])
 
     def set_seed(self, seed: int) -> None:
@@ -288,7 +287,7 @@ class Document(QObject):
             DocumentError: there is no file yet, or it cannot be written.
         """
         if self._file is None:
-            raise DocumentError("This pipeline has no file yet.", "Save it under a name.")
+            raise DocumentError("This graph has no file yet.", "Save it under a name.")
         self._write(self._file, force)
 
     def save_as(self, path: Path | str) -> None:
@@ -316,7 +315,7 @@ class Document(QObject):
     def revert(self) -> None:
         """Read the file again; unsaved edits are put among its earlier versions."""
         if self._file is None:
-            raise DocumentError("This pipeline has no file to go back to.", "Save it first.")
+            raise DocumentError("This graph has no file to go back to.", "Save it first.")
         graph = self._file.read()
         if self.is_modified:
             self._file.keep_unsaved(self.graph)
@@ -362,12 +361,12 @@ class Document(QObject):
         return titles.nodes(self.graph, self._specs, nodes)
 
     def _adopt(self, graph: Graph, file: DocumentFile | None, *, is_modified: bool = False) -> None:
+        graph.notes = sheets.numbered(graph.notes)
         self._journal.discard()
         if self._file is not None and self._file is not file:
             self._file.release()
         self._unsubscribe()
         self.graph, self._file = graph, file
-        graph.notes = sheets.numbered(graph.notes)
         self._unsubscribe = graph.subscribe(self._heard)
         self._history.begin(graph, is_modified=is_modified)
         self._validation.soon()
@@ -375,7 +374,7 @@ class Document(QObject):
         self._tell_title()
 
     def _write(self, file: DocumentFile, force: bool) -> None:
-        kept = file.write(self.graph, force=force)
+        kept = file.write(self.graph, force=force, versions=self.versions)
         self._history.saved()
         if kept:
             self.told.emit(kept)

@@ -17,7 +17,7 @@ from backend.core.graph import Graph
 from backend.core.workspace import Workspace
 
 VERSIONS = 5
-"""How many earlier versions of each file are kept."""
+"""How many earlier versions of each file are kept, unless the settings say otherwise."""
 
 
 class InUse(DocumentError):  # noqa: N818 (a state, told as one)
@@ -61,7 +61,7 @@ class DocumentFile:
         """Read the document and remember what the file holds.
 
         Raises:
-            DocumentError: missing, damaged, no pipeline, or from a newer version.
+            DocumentError: missing, damaged, no graph, or from a newer version.
         """
         digest = digest_of(self.path)  # before reading: a change between the two is noticed later
         data = graph_file.read(self.path)
@@ -69,8 +69,8 @@ class DocumentFile:
         self.digest, self.schema = digest, int(data["schema_version"])
         return graph
 
-    def write(self, graph: Graph, *, force: bool = False) -> str:
-        """Write the document, keeping what the file held among the earlier versions.
+    def write(self, graph: Graph, *, force: bool = False, versions: int = VERSIONS) -> str:
+        """Write the document, keeping what the file held among its last ``versions``.
 
         Returns news for the user, if there are any: a file of an older format was replaced.
 
@@ -86,7 +86,7 @@ class DocumentFile:
             )
         if found is not None and not os.access(self.path, os.W_OK):
             raise _not_saved(self.path, "the file is read-only")
-        kept = self._kept() if found is not None else None
+        kept = self._kept(versions) if found is not None else None
         try:
             graph_file.write(self.path.resolve(), graph.to_json())
         except OSError as error:
@@ -146,16 +146,15 @@ class DocumentFile:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now))
         return self._versions / f"{stamp}-{int(now * 1e6) % 1_000_000:06}{mark}.json"
 
-    def _kept(self) -> Path | None:
+    def _kept(self, most: int) -> Path | None:
         """Copy the file as it is to the earlier versions; one in an older format stays for good."""
         is_older = self.schema < graph_file.SCHEMA_VERSION
         path = self._version(f"-schema{self.schema}" if is_older else "")
         try:
             content = self.path.read_bytes()
             versions = self.versions()
-            if not is_older and versions and versions[0].read_bytes() == content:
-                return None
-            write_atomic(path, content)
+            if is_older or (most and not (versions and versions[0].read_bytes() == content)):
+                write_atomic(path, content)
         except OSError as error:
             if is_older:
                 raise _not_saved(
@@ -163,7 +162,7 @@ class DocumentFile:
                 ) from error
             return None  # an earlier version is a comfort, not a reason to refuse to save
         plain = [p for p in self.versions() if "schema" not in p.stem]
-        for old in plain[VERSIONS:]:
+        for old in plain[most:]:
             with contextlib.suppress(OSError):
                 old.unlink()
         return path if is_older else None

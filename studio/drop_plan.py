@@ -262,9 +262,9 @@ def _page(path: Path) -> DropPlan:
     if path.stat().st_size > _MOST_REPORT:
         return _refused(f"{path.name} is too large for a report.")
     if graph_in_page(path.read_text("utf-8", "replace")) is not None:
-        text = f"{path.name} carries its pipeline, which opens as a new graph."
+        text = f"{path.name} carries its graph, which opens as a new graph."
         return DropPlan("report", text, "open_receipt", (path,))
-    text = f"{path.name} carries no pipeline. It opens in the browser."
+    text = f"{path.name} carries no graph. It opens in the browser."
     return DropPlan("report", text, "open_in_browser", (path,))
 
 

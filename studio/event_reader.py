@@ -12,6 +12,8 @@ _CHUNK = 256 * 1024
 # With more than this unread, progress is skipped: what follows supersedes it, and it is half of a
 # file. What is left at the end is read with everything in it.
 _BACKLOG = 1024 * 1024
+# No event is longer: what is large is kept in a file of its own.
+_LONGEST = 4 * 1024 * 1024
 _PROGRESS = b'"kind":"progress"'
 
 
@@ -72,6 +74,8 @@ class EventReader:
             self._offset += len(data)
             *lines, self._rest = (self._rest + data).split(b"\n")
             self._lines.extend(line for line in lines if line)
+            if len(self._rest) > _LONGEST:
+                self._rest = b"\0"  # no event: what is left of the line makes none either
             if self._lines:
                 return True
         return False

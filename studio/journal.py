@@ -8,7 +8,6 @@ without being asked whether to save.
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import threading
 import time
@@ -26,6 +25,7 @@ from backend.core.files import write_atomic
 from backend.core.graph import Graph
 from backend.core.workspace import Workspace
 from studio.differences import differences, is_same
+from studio.words import is_moment
 
 FORMAT = "fretsaw.journal"
 DELAY_MS = 500
@@ -69,6 +69,7 @@ class Journal(QObject):
 
     failed = Signal(str)
     """The state could not be written: a sentence, told once until it works again."""
+    _written = Signal()
 
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +82,7 @@ class Journal(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._write_soon)
+        self._written.connect(self._tell)
         self._id = secrets.token_hex(8)
 
     @property
@@ -159,10 +161,11 @@ class Journal(QObject):
                 lock = FileLock(self.file.with_suffix(".lock"), thread_local=False)
                 lock.acquire(timeout=0)
                 self._lock = lock
-            write_atomic(self.file, json.dumps(_encoded(entry), ensure_ascii=False))
+            write_atomic(self.file, graph_file.as_text(_encoded(entry)))
             self._trouble = ""
         except (OSError, TypeError, ValueError) as error:
             self._trouble = getattr(error, "strerror", "") or str(error)
+        self._written.emit()  # from the writer's thread: heard in the window's
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -215,8 +218,11 @@ def _read(file: Path) -> Leftover | None:
             return None  # of a newer version: it may read it yet
         graph = Graph.from_json(data["graph"], f'"{file}"')
         path = Path(data["path"]) if data["path"] else None
-        return Leftover(file, float(data["written"]), Entry(graph, path, data["digest"]))
-    except (DocumentError, KeyError, TypeError, ValueError, AttributeError):
+        written = float(data["written"])
+        if not is_moment(written):
+            written = file.stat().st_mtime
+        return Leftover(file, written, Entry(graph, path, data["digest"]))
+    except (DocumentError, OSError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QObject, Qt
 
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
+from studio.theme import theme
 
 if TYPE_CHECKING:
     from studio.main_window import MainWindow
@@ -34,6 +35,8 @@ WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
 }
 SIZES = {"left": 230, "right": 304, "bottom": 288}
 COMPARE_BOTTOM = 520
+TEXT_SHARE = 0.6
+"""How much of a larger text the docks take from the canvas."""
 
 
 class Layouts(QObject):
@@ -57,10 +60,14 @@ class Layouts(QObject):
         self._place(name)
         kept = self._kept.get(name)
         if kept:
-            self._window.restoreState(QByteArray(base64.b64decode(kept)), VERSION)
+            self._window.restoreState(_bytes(kept), VERSION)
+            hidden = self._kept.get(f"{name}:hidden", "").split()
+            for dock in hidden:  # Qt brings docks back that had no place in the state
+                if dock in self._window.frames:
+                    self._window.frames[dock].hide()
         geometry = self._kept.get("geometry")
         if geometry and not self._window.isVisible():
-            self._window.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+            self._window.restoreGeometry(_bytes(geometry))
 
     def choose(self, name: str) -> None:
         """Keep the present arrangement under its name and change to another one."""
@@ -72,6 +79,7 @@ class Layouts(QObject):
     def reset(self) -> None:
         """Forget how this workspace was left."""
         self._kept.pop(self.name, None)
+        self._kept.pop(f"{self.name}:hidden", None)
         self._place(self.name)
 
     def show_docks(self, on: bool) -> None:
@@ -99,6 +107,8 @@ class Layouts(QObject):
         if self._window.shows_graph:
             state = self._window.saveState(VERSION)
             self._kept[self.name] = base64.b64encode(state.data()).decode()
+            hidden = (name for name, frame in self._window.frames.items() if frame.isHidden())
+            self._kept[f"{self.name}:hidden"] = " ".join(hidden)
 
     def _place(self, name: str) -> None:
         window, frames = self._window, self._window.frames
@@ -142,6 +152,7 @@ class Layouts(QObject):
         for area, groups in WORKSPACES[name].items():
             firsts = [frames[group[0]] for group in groups if group[0] in frames]
             size = COMPARE_BOTTOM if (name, area) == ("Compare", "bottom") else SIZES[area]
+            size = round(size * (1 + (theme().scale - 1) * TEXT_SHARE))
             way = Qt.Orientation.Vertical if area == "bottom" else Qt.Orientation.Horizontal
             window.resizeDocks(firsts, [size] * len(firsts), way)
             if len(firsts) > 1:
@@ -149,11 +160,19 @@ class Layouts(QObject):
 
     def _read(self) -> dict[str, str]:
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
+            data = parse_json(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         pairs = data.items() if isinstance(data, dict) else ()
         return {key: value for key, value in pairs if isinstance(value, str)}
+
+
+def _bytes(text: str) -> QByteArray:
+    """What is kept as text; nothing, which restores nothing, when it is damaged."""
+    try:
+        return QByteArray(base64.b64decode(text))
+    except ValueError:
+        return QByteArray()
 
 
 def _all(workspace: dict[str, list[list[str]]]) -> set[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMenuBar, QStackedWidget, QTabWidget, QWidget
 
-from studio import deeds, layouts, reasons
-from studio.actions import ACTIONS, BY_ID
+from studio import deeds, layouts, reasons, window_actions
+from studio.actions import BY_ID
 from studio.ask_panel import Answer, AskPanel
 from studio.autosave import Autosave
 from studio.awake import Awake
@@ -21,7 +21,6 @@ from studio.canvas import CanvasPage
 from studio.dock_frame import DockFrame, dock_points
 from studio.dock_tabs import DockTabs
 from studio.drop_overlay import DropOverlay
-from studio.icons import icon
 from studio.menus import Menus
 from studio.recent import RecentFiles
 from studio.run_display import RunDisplay
@@ -52,8 +51,7 @@ class MainWindow(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.recent = RecentFiles(session.workspace, self)
         self.saved_at: float | None = None
-        self.actions_by_id: dict[str, QAction] = {}
-        self._make_actions()
+        self.actions_by_id: dict[str, QAction] = window_actions.make_actions(self)
         self.canvas = CanvasPage(session)
         self.view = self.canvas.view
         self._pages = QStackedWidget(self)
@@ -68,6 +66,7 @@ class MainWindow(QMainWindow):
         self.tool_row = ToolRow(session, self.actions_by_id, self.set_workspace)
         self.top = TopBar(self.menu_row, self.tool_row)
         self.setMenuWidget(self.top)
+        window_actions.place_shortcuts(self)
         self.status = StatusBar(self)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
@@ -89,6 +88,8 @@ class MainWindow(QMainWindow):
         self.show_welcome()
         self.setMinimumSize(QSize(960, 600))
         self.refresh()
+        if session.settings.problem:
+            session.tell(session.settings.problem, kind="warn")
 
     # -- pages -----------------------------------------------------------------------------------
 
@@ -296,26 +297,6 @@ class MainWindow(QMainWindow):
 
     # -- inner -----------------------------------------------------------------------------------
 
-    def _make_actions(self) -> None:
-        chosen = self.session.settings.values.shortcuts
-        for entry in ACTIONS:
-            made = QAction(entry.text, self)
-            made.setObjectName(entry.id)
-            if entry.icon:
-                made.setIcon(icon(entry.icon))
-                made.setIconVisibleInMenu(False)
-            keys = chosen.get(entry.id, entry.shortcut)
-            if keys:
-                made.setShortcut(QKeySequence(keys))
-                made.setToolTip(f"{entry.text.rstrip('.')} ({keys})")
-            made.setCheckable(bool(entry.checked))
-            made.triggered.connect(self._acting(entry.id))
-            self.addAction(made)
-            self.actions_by_id[entry.id] = made
-
-    def _acting(self, action_id: str) -> Callable[[], None]:
-        return lambda: self.act(action_id)
-
     def _connect(self) -> None:
         session = self.session
         self._refresh_later = QTimer(self)
@@ -333,6 +314,8 @@ class MainWindow(QMainWindow):
             session.runner.changed,
         ):
             signal.connect(self._refresh_soon)
+        for left in (self.tool_row.left, *(frame.left for frame in self.frames.values())):
+            left.connect(self.view.setFocus)
         session.acted.connect(self.act)
         session.told.connect(self._tell)
         session.settings.changed.connect(self._settings_changed)
@@ -350,11 +333,7 @@ class MainWindow(QMainWindow):
 
     def refresh(self) -> None:
         """Bring title, actions, tool row and status bar in line with what is."""
-        for entry in ACTIONS:
-            made = self.actions_by_id[entry.id]
-            made.setEnabled(not reasons.why_not(self, entry.why_not))
-            if entry.checked:
-                made.setChecked(reasons.is_checked(self, entry.checked))
+        window_actions.refresh(self)
         document = self.session.document
         name = document.name if self.shows_graph else "Welcome"
         is_edited = document.is_modified and self.shows_graph
@@ -367,10 +346,7 @@ class MainWindow(QMainWindow):
         self.toasts.show_toast(message.text, message.detail, message.kind, message.action)
 
     def _settings_changed(self) -> None:
-        chosen = self.session.settings.values.shortcuts
-        for entry in ACTIONS:
-            keys = chosen.get(entry.id, entry.shortcut)
-            self.actions_by_id[entry.id].setShortcut(QKeySequence(keys))
+        window_actions.follow_settings(self)
         self._refresh_later.start()
 
     def _reveal(self, node: str) -> None:

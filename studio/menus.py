@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QMenu, QMenuBar
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QHelpEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolTip
 
 from studio.actions import ACTIONS, MENUS
 
@@ -25,6 +25,7 @@ class Menus(QObject):
         self._menus: dict[str, QMenu] = {}
         for title in MENUS:
             self._menus[title] = bar.addMenu(title)
+            self._menus[title].installEventFilter(self)
             # Not by "&": the underlines would always show.
             keys = QShortcut(QKeySequence(f"Alt+{title[0]}"), window)
             keys.activated.connect(self._opener(bar, self._menus[title]))
@@ -48,6 +49,15 @@ class Menus(QObject):
                 for frame in window.frames.values():
                     docks.addAction(frame.toggleViewAction())
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Say why an entry cannot be picked, when the pointer rests on it."""
+        if isinstance(watched, QMenu) and isinstance(event, QHelpEvent):
+            entry = watched.actionAt(event.pos())
+            if entry is not None and not entry.isEnabled():
+                QToolTip.showText(event.globalPos(), entry.toolTip(), watched)
+                return True
+        return super().eventFilter(watched, event)
+
     def fill_recent(self) -> None:
         """List the recent files; those that are gone stay, but cannot be picked."""
         menu = self.recent
@@ -68,7 +78,8 @@ class Menus(QObject):
     def fill_presets(self) -> None:
         """List the sets of parameters that the graph brings along."""
         self.presets.clear()
-        names = self._window.session.document.graph.metadata.get("presets", {})
+        presets = self._window.session.document.graph.metadata.get("presets")
+        names = presets if isinstance(presets, dict) else {}
         self.presets.menuAction().setVisible(bool(names) and self._window.shows_graph)
         for name in names:
             action = self.presets.addAction(str(name).capitalize())

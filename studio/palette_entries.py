@@ -22,6 +22,7 @@ def providers(window: MainWindow) -> list[Callable[[], list[Entry]]]:
     return [
         lambda: _actions(window),
         lambda: _nodes(window),
+        lambda: _here(window),
         lambda: _settings(window),
         lambda: _runs(window),
     ]
@@ -69,6 +70,34 @@ def _nodes(window: MainWindow) -> list[Entry]:
         )
         for spec in specs
     ]
+
+
+def _here(window: MainWindow) -> list[Entry]:
+    """The nodes of the open graph, by kind and name; picking one brings it into sight."""
+    specs, graph = window.session.catalog.specs, window.session.document.graph
+    found = []
+    for name, node in graph.nodes.items() if window.shows_graph else ():
+        spec = specs.get(node.type)
+        found.append(
+            Entry(
+                "In this graph",
+                f"{spec.title if spec else node.type} {name}",
+                node_icon(node.type, spec.category if spec else ""),
+                _revealing(window, name),
+                detail="bypassed" if node.bypass else "",
+                where="Edit > Find a node here...",
+                keywords=node.type,
+            )
+        )
+    return found
+
+
+def _revealing(window: MainWindow, node: str) -> Callable[[], None]:
+    def reveal() -> None:
+        window.session.reveal(node)
+        window.view.setFocus()
+
+    return reveal
 
 
 def _settings(window: MainWindow) -> list[Entry]:

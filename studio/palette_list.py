@@ -24,8 +24,8 @@ from studio.theme import theme
 from studio.widgets.keycap import caps_width, keys_of, paint_caps
 from studio.widgets.painting import box, line, text_width
 
-GROUPS = ("Actions", "Nodes", "Settings", "Runs")
-PREFIXES = {"#": "Nodes", ":": "Settings"}
+GROUPS = ("Actions", "Nodes", "In this graph", "Settings", "Runs")
+PREFIXES = {"#": "Nodes", "@": "In this graph", ":": "Settings"}
 _BESIDE_OTHERS, _ALONE = 8, 200
 _DISABLED = 25.0
 

@@ -152,8 +152,15 @@ def _bypassed(window: MainWindow) -> bool:
     return bool(names) and all(nodes[name].bypass for name in names if name in nodes)
 
 
+def _collapsed(window: MainWindow) -> bool:
+    items = window.view.scene().node_items
+    names = [name for name in window.session.selection.nodes if name in items]
+    return bool(names) and all(items[name].face.collapsed for name in names)
+
+
 _SWITCHES: dict[str, Callable[[MainWindow], bool]] = {
     "minimap_shown": _minimap_shown,
     "queue_paused": _queue_paused,
     "bypassed": _bypassed,
+    "collapsed": _collapsed,
 }

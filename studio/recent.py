@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from backend.core.workspace import Workspace
+from studio.words import is_moment
 
 MOST = 10
 SAMPLES = Path(__file__).resolve().parent.parent / "assets"
@@ -72,10 +73,16 @@ class RecentFiles(QObject):
 
     def _read(self) -> dict[str, float]:
         try:
-            data = json.loads(self._store.read_text(encoding="utf-8"))
-            found = {str(entry["path"]): float(entry["opened"]) for entry in data["files"]}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            data = parse_json(self._store.read_text(encoding="utf-8"))
+            entries = [entry for entry in data["files"] if isinstance(entry, dict)]
+        except (OSError, ValueError, KeyError, TypeError):
             return {}  # there is none yet, or what is left of one: a list of files is no loss
+        found = {
+            path: float(entry["opened"]) if is_moment(entry["opened"]) else 0.0
+            for entry in entries
+            if isinstance(path := entry.get("path"), str) and path and "\0" not in path
+            if "opened" in entry
+        }
         return dict(list(found.items())[:MOST])
 
     def _without(self, path: str) -> dict[str, float]:

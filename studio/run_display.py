@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from studio.notify import notify
 from studio.remedies import remedy_for
+from studio.resuming import goes_on
 from studio.run_fold import RunFold
 from studio.run_names import newest_of
 from studio.words import duration
@@ -153,8 +154,9 @@ class RunDisplay(QObject):
         if state == "finished":
             session.tell("Run finished.", name, kind="good", action=show)
         elif state == "cancelled":
+            rest = goes_on(session.runner.watch(name), session.catalog.specs) or name
             session.tell(
-                "Run cancelled.", name, action=("Resume", lambda: window.act("resume", run=name))
+                "Run cancelled.", rest, action=("Resume", lambda: window.act("resume", run=name))
             )
         elif state in ("failed", "crashed"):
             error = str(session.runner.watch(name).run.result.get("error", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ MOST_VIEWS = 200
 MOST_IMAGES = 2_000
 MOST_LOGS = 5_000
 MOST_WARNINGS = 20
+_LAST_SEQ = 2**32 - 1
+_MOST = 2**62
 _ENDED = ("done", "cached", "warning", "failed")
 SeriesKey = tuple[str, str]
 ViewKey = tuple[str, str, str]
@@ -57,21 +60,35 @@ class NodeRun:
 
 @dataclass
 class Points:
-    """One curve. ``cuts`` is raised when points were taken away, so that a reader starts anew."""
+    """One curve. ``cuts`` is raised when points were taken away, so that a reader starts anew.
 
-    steps: array[float] = field(default_factory=lambda: array("d"))
+    20 bytes a point: twenty live runs are held whole.
+    """
+
+    steps: array[int] = field(default_factory=lambda: array("i"))
     values: array[float] = field(default_factory=lambda: array("d"))
     cuts: int = 0
-    seqs: array[int] = field(default_factory=lambda: array("q"), repr=False)
+    seqs: array[int] = field(default_factory=lambda: array("I"), repr=False)
+    began: float = 0.0
+    """When the first point was made, in seconds since 1970."""
+    since: array[float] = field(default_factory=lambda: array("f"), repr=False)
+    """Seconds from then to each point."""
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def append(self, step: float, value: float, seq: int) -> None:
+    def append(self, step: int, value: float, seq: int, time: float = 0.0) -> None:
         """Add a point; ``seq`` is the number of its event."""
-        self.steps.append(step)
+        if not self.steps:
+            self.began = time
+        try:
+            self.steps.append(step)
+        except OverflowError:  # beyond 2^31, which no training sees but a file may say
+            self.steps = array("d", [*self.steps, step])
+            self.cuts += 1
         self.values.append(value)
-        self.seqs.append(seq)
+        self.seqs.append(min(max(seq, 0), _LAST_SEQ))
+        self.since.append(time - self.began)
 
     def cut(self, seq: int) -> None:
         """Take away the points whose events are numbered above ``seq``."""
@@ -79,9 +96,8 @@ class Points:
             return
         kept = [index for index, number in enumerate(self.seqs) if number <= seq]
         # In place: whoever holds the arrays sees the same ones go on.
-        self.steps[:] = array("d", (self.steps[i] for i in kept))
-        self.values[:] = array("d", (self.values[i] for i in kept))
-        self.seqs[:] = array("q", (self.seqs[i] for i in kept))
+        for points in (self.steps, self.values, self.since, self.seqs):
+            points[:] = array(points.typecode, (points[i] for i in kept))
         self.cuts += 1
 
     def at(self, step: float) -> float | None:
@@ -240,7 +256,8 @@ class RunFold:
         # No state: a node that waits for another run's result tells its progress before it starts.
         node = self._node(event.node)
         node.done, node.total = event.done, event.total
-        node.eta, node.stage = event.eta, event.stage
+        is_known = event.eta is not None and math.isfinite(event.eta)
+        node.eta, node.stage = event.eta if is_known else None, event.stage
 
     def _metric(self, event: ev.Metric) -> None:
         for name, value in event.values.items():
@@ -248,7 +265,8 @@ class RunFold:
             points = self.series.get(key)
             if points is None:
                 points = self.series[key] = Points()
-            points.append(event.step, value, event.seq)
+            if abs(event.step) < _MOST and abs(event.seq) < _MOST:  # else a file gone wrong
+                points.append(event.step, value, event.seq, event.t)
 
     def _view(self, event: ev.View) -> None:
         views = self.views.setdefault((event.node, event.view, event.name), [])

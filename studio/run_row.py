@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from backend.core.files import parse_json
 from backend.core.run import Run
 from studio.run_watch import FINAL, quick_state, read_json
+from studio.words import is_moment
 
 _FILES = ("result.json", "run.json", "studio.json", "graph.json")
 _LOWER = re.compile(
@@ -103,7 +104,7 @@ def from_json(data: Mapping[str, Any]) -> RunRow:
 def _title(path: Path) -> str:
     """What the document calls itself; empty for a damaged one, whose results are still of use."""
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
     except ValueError:
         return ""
     return str(data.get("name", "")) if isinstance(data, dict) else ""
@@ -131,9 +132,11 @@ def _marks(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _started(folder: Path) -> float:
     """When the first attempt began; when the run was made, if none did."""
-    wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError)
+    wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError)
     with wrong, open(folder / "events.jsonl", "rb") as file:
-        return float(json.loads(file.readline(65_536))["t"])
+        began = float(parse_json(file.readline(65_536))["t"])
+        if is_moment(began):
+            return began
     return _changed_ns(folder / "graph.json") / 1e9
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from filelock import FileLock, Timeout
 from PySide6.QtCore import QObject, Signal
 
 from backend.core import events as ev
+from backend.core.files import parse_json
 from backend.core.run import Run
 from studio.event_reader import EventReader
 from studio.run_fold import RunFold
@@ -162,7 +162,7 @@ def output_of(folder: Path, most: int = 64 * 1024) -> str:
 def read_json(path: Path) -> dict[str, object]:
     """Return the object in a JSON file; empty when there is none or it is damaged."""
     with suppress(OSError, ValueError):
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
         if isinstance(data, dict):
             return data
     return {}

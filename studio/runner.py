@@ -5,6 +5,7 @@ Nothing is computed here: the command line is, in a process of its own that outl
 
 from __future__ import annotations
 
+import shutil
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -194,7 +195,7 @@ class Runner(QObject):
                 threads=threads,
                 sweep=sweep,
             )
-        self._launch(runs)
+        self._launch_new(runs)
         return runs[0].name
 
     def stop(self, name: str) -> None:
@@ -248,7 +249,7 @@ class Runner(QObject):
         settings: dict[str, Any] = {k: v for k, v in run.settings.items() if k != "sweep"}
         with _in_words():
             again = Run.create(run.graph(), self.workspace, settings=settings)
-        self._launch([again])
+        self._launch_new([again])
         return again.name
 
     def reorder(self, names: Iterable[str]) -> None:
@@ -302,6 +303,14 @@ class Runner(QObject):
                 "Delete the rest, or put the file back.",
             )
         raise DocumentError(f'There is no run "{name}" any more.')
+
+    def _launch_new(self, runs: list[Run]) -> None:
+        try:
+            self._launch(runs)
+        except DocumentError:
+            for run in runs:  # nobody will ever compute them
+                shutil.rmtree(run.path, ignore_errors=True)
+            raise
 
     def _launch(self, runs: list[Run]) -> None:
         with _in_words():

@@ -13,7 +13,9 @@ from backend.core.errors import FretsawError
 from backend.core.graph import Change
 from backend.core.workspace import Workspace
 from studio.catalog import CatalogModel
+from studio.changes import Changes
 from studio.document import Document
+from studio.estimates import Estimates
 from studio.run_watch import RunWatch
 from studio.runner import Runner
 from studio.selection import Selection
@@ -56,6 +58,8 @@ class Session(QObject):
         self.runner = Runner(self.workspace, self)
         self.marked: tuple[str, ...] = ()
         self.focus: RunWatch | None = None
+        self.changes = Changes(self)
+        self.estimates = Estimates(self)
         self.catalog.changed.connect(self._specs_changed)
         self.document.told.connect(self._warn)
         self.settings.changed.connect(self._settings_changed)
@@ -63,6 +67,7 @@ class Session(QObject):
         self.document.changed.connect(self._keep_selection)
         self._specs_changed()
         self._settings_changed()
+        self.settings.troubled.connect(self._warn)
 
     # -- news and deeds --------------------------------------------------------------------------
 
@@ -136,6 +141,7 @@ class Session(QObject):
     def _settings_changed(self) -> None:
         values = self.settings.values
         theme().choose(values.theme, values.text_scale / 100, values.reduced_motion)
+        self.document.versions = values.backups
 
     def _keep_selection(self, change: Change) -> None:
         if change.kind == "renamed":

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from backend.core.errors import DocumentError, sentence
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from backend.core.workspace import Workspace
 
 FORMAT = "fretsaw.settings"
@@ -204,7 +204,7 @@ class SettingsStore(QObject):
 
     def _read_values(self) -> dict[str, Any] | None:
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = parse_json(self.path.read_text(encoding="utf-8"))
             Settings.model_validate(data["values"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -212,7 +212,7 @@ class SettingsStore(QObject):
 
     def _load(self) -> Settings:
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = parse_json(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Settings()
         except OSError as error:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from studio.action import Action
 from studio.actions import ACTIONS
 from studio.docks.problem_lines import NoteLine
+from studio.icons import dress_clear_button
 from studio.session import Session
 from studio.theme import theme
 from studio.widgets.button import quiet, tool
@@ -75,6 +76,7 @@ class ShortcutRow(QWidget):
         self.edit.setMaximumSequenceLength(1)
         self.edit.setAccessibleName(f"Keys of {action.text}")
         self.edit.setClearButtonEnabled(True)
+        dress_clear_button(self.edit)
         self._line = self.edit.findChild(QLineEdit)
         if self._line is not None:
             self._line.setAccessibleName(f"Keys of {action.text}")
@@ -126,6 +128,7 @@ class ShortcutsPage(QWidget):
         self.search.setPlaceholderText("Find an action or keys")
         self.search.setAccessibleName("Find an action or keys")
         self.search.setClearButtonEnabled(True)
+        dress_clear_button(self.search)
         self.search.textChanged.connect(self._filter)
         self.trouble = NoteLine("alert-circle-outline", "", "bad", self)
         self.trouble.hide()

@@ -13,6 +13,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from backend.core.files import parse_json
 from backend.core.graph import Graph, Specs
 from backend.core.graph_paths import make_paths_absolute
 from backend.core.workspace import Workspace
@@ -173,6 +174,6 @@ def signatures(graph: Graph, device: str) -> dict[str, Signature]:
 def _parsed(output: bytes) -> dict[str, Stale]:
     found: dict[str, Stale] = {}
     with suppress(ValueError, KeyError, TypeError):
-        for name, answer in json.loads(output)["nodes"].items():
+        for name, answer in parse_json(output)["nodes"].items():
             found[name] = Stale(answer["state"], answer["why"])
     return found

@@ -44,7 +44,8 @@ class StatusBar(QWidget):
         self._fill()
         self._gpu = shutil.which("nvidia-smi")
         self._vram.setVisible(bool(self._gpu))
-        self._no_gpu.setVisible(not self._gpu)
+        if self._gpu:
+            self._no_gpu.hide()
         self._query: QProcess | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(METER_MS)
@@ -107,17 +108,16 @@ class StatusBar(QWidget):
         super().hideEvent(event)  # type: ignore[arg-type]
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint the ground and the rule above."""
+        """Paint the ground; the rule above is the bar's own."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme().color("panel"))
-        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
         painter.end()
 
     # -- inner -----------------------------------------------------------------------------------
 
     def _fill(self) -> None:
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 1, 12, 0)
+        layout.setContentsMargins(12, 0, 12, 0)
         layout.setSpacing(16)
         state = QHBoxLayout()
         state.setSpacing(4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
@@ -10,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from backend.core.files import parse_json
 from studio.backend_call import BackendCall
 from studio.background import Background
 from studio.disk import PARTS, Sizes, measure
@@ -204,7 +204,7 @@ class StoragePage(QWidget):
 def _answer(said: str) -> dict[str, Any] | None:
     lines = said.strip().splitlines()
     try:
-        data = json.loads(lines[-1])
+        data = parse_json(lines[-1])
     except (ValueError, IndexError):
         return None
     wanted = ("results", "bytes", "kept")

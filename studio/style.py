@@ -98,9 +98,11 @@ QScrollBar::handle:hover {{ background: {muted}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QTabBar {{ background: {panel}; border: none; qproperty-drawBase: 0; }}
-QTabBar::tab {{ background: transparent; color: {muted}; border: none; padding: 0 {s10}px;
-  height: {h_tab}px; font-size: {small}px; font-weight: 500;
+QTabBar::tab {{ background: transparent; color: {muted}; border: none; padding: 0;
+  margin: 0 {s10}px; height: {h_tab}px; font-size: {small}px; font-weight: 500;
   border-bottom: 2px solid transparent; }}
+QTabBar::tab:first, QTabBar::tab:only-one {{ margin-left: {s12}px; }}
+QWidget#dock_page {{ background: {panel}; border-top: 1px solid {line}; }}
 QTabBar::tab:selected {{ color: {ink}; font-weight: 600; border-bottom: 2px solid {blade}; }}
 QTabBar::tab:hover:!selected {{ color: {ink}; }}
 QTabBar::tab:focus {{ color: {ink}; background: {hover}; }}

@@ -228,7 +228,8 @@ class Theme(QObject):
                 for feature in ("liga", "calt"):
                     font.setFeature(QFont.Tag(feature), 0)
             if is_display:
-                font.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 98)
+                closer = -0.02 * font.pixelSize()  # of the size, not of each letter's width
+                font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, closer)
             self._fonts[key] = font
         return QFont(self._fonts[key])
 

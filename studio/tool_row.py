@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction, QIntValidator
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QIntValidator, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.icons import icon
 from studio.theme import theme
 from studio.widgets.button import plain, primary
 from studio.widgets.kerf import KerfBar
@@ -48,6 +47,9 @@ class Rule(QWidget):
 class ToolRow(QWidget):
     """Buttons over actions of the table; the run bar follows the run shown."""
 
+    left = Signal()
+    """Escape was pressed."""
+
     def __init__(
         self,
         session: Session,
@@ -60,14 +62,19 @@ class ToolRow(QWidget):
         self._session = session
         self._actions = actions
         self.run = primary("Run", "play")
-        self.run.clicked.connect(actions["run"].trigger)
+        # Not the action's trigger: a run that cannot start must say why when it is clicked.
+        self.run.clicked.connect(lambda: session.act("run"))
         self.more = primary("", "chevron-down")
+        self.run.joined, self.more.joined = "right", "left"
+        for part in (self.run, self.more):
+            part.large = False
+            part.setProperty("kind", "plain")  # as high as the buttons beside it
         self.more.setAccessibleName("Other ways to run")
         self.more.setToolTip("Run to here, run selected, rerun failed")
         self._ways = self._run_menu()
         self.more.clicked.connect(self._show_ways)
         self.stop = plain("Stop", "stop")
-        self.stop.setIcon(icon("stop", "bad", "bad"))
+        self.stop.icon_color = "bad"
         self.stop.clicked.connect(actions["stop"].trigger)
         self.kill = plain("Kill now", "close-octagon-outline")
         self.kill.setProperty("kind", "danger")
@@ -84,6 +91,7 @@ class ToolRow(QWidget):
         self.seed.setToolTip("Seed of everything random in a run: order, augmentation, weights")
         self.seed.editingFinished.connect(self._set_seed)
         self.seed_label = QLabel("Seed", self)
+        self._tools: list[QToolButton] = []
         self.device = plain("", "chip")
         self.device.setToolTip("Where runs compute: device and threads (opens the settings)")
         self._fill()
@@ -92,6 +100,14 @@ class ToolRow(QWidget):
         theme().changed.connect(self._dress)
         self._dress()
         self._show_seed()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape gives up what was typed as seed and leads back to the canvas."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.seed.setText(str(self._session.document.graph.seed))
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
 
     def show_run(self, fraction: float | None, words: str, rest: str, state: str) -> None:
         """Show how far the run is: a share from 0 to 1 (None: no run), bold words and the rest."""
@@ -110,7 +126,7 @@ class ToolRow(QWidget):
         layout.setContentsMargins(12, 0, 12, 0)
         layout.setSpacing(6)
         run_group = QHBoxLayout()
-        run_group.setSpacing(1)
+        run_group.setSpacing(0)
         run_group.addWidget(self.run)
         run_group.addWidget(self.more)
         layout.addLayout(run_group)
@@ -132,12 +148,16 @@ class ToolRow(QWidget):
         layout.addWidget(self.seed_label)
         layout.addWidget(self.seed)
         layout.addWidget(self.device)
+        for button in (self.run, self.more, self.stop, self.kill, self.device):
+            # A click leaves the keyboard on the canvas: Space there must not start another run.
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _button(self, name: str) -> QToolButton:
         button = QToolButton(self)
         button.setDefaultAction(self._actions[name])
         button.setAccessibleName(self._actions[name].text())
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self._tools.append(button)
         return button
 
     def _run_menu(self) -> QMenu:
@@ -168,3 +188,6 @@ class ToolRow(QWidget):
         self.seed_label.setFont(look.font("body"))
         self.seed_label.setProperty("tone", "muted")
         self.more.setFixedWidth(look.px(32))
+        for button in self._tools:
+            button.setIconSize(QSize(look.px(16), look.px(16)))
+            button.setFixedSize(look.px(28), look.px(28))

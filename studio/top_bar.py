@@ -6,9 +6,11 @@ from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenuBar, QPushButton, QVBoxLayout, QWidget
 
-from studio.icons import icon, paint_icon
+from studio.icons import paint_icon
 from studio.theme import theme
 from studio.widgets.button import tool
+
+_LOGO_GRID = 32
 
 
 class Logo(QWidget):
@@ -16,26 +18,32 @@ class Logo(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedSize(20, 20)
+        self.restyle()
         self.setAccessibleName("Fretsaw")
+
+    def restyle(self) -> None:
+        """Grow with the text."""
+        self.setFixedSize(theme().px(18), theme().px(18))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the two halves; the cut curves as a fretsaw's does."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(self.width() / _LOGO_GRID, self.height() / _LOGO_GRID)
         whole = QPainterPath()
-        whole.addRoundedRect(QRectF(2, 2, 16, 16), 4, 4)
+        whole.addRoundedRect(QRectF(1, 1, 30, 30), 6, 6)
         left = QPainterPath()
-        left.moveTo(0, 0)
-        left.lineTo(8, 0)
-        left.cubicTo(12, 6, 5, 13, 10, 20)
-        left.lineTo(0, 20)
+        left.lineTo(19, 1)
+        left.cubicTo(21, 8, 9, 11, 12, 18)
+        left.cubicTo(14, 22.5, 21, 24, 17.5, 31)
+        left.lineTo(0, 31)
         left.closeSubpath()
         right = QPainterPath()
-        right.moveTo(20, 0)
-        right.lineTo(10.5, 0)
-        right.cubicTo(14.5, 6, 7.5, 13, 12.5, 20)
-        right.lineTo(20, 20)
+        right.moveTo(32, 1)
+        right.lineTo(22.5, 1)
+        right.cubicTo(24, 8.5, 13.8, 12, 15.6, 17.2)
+        right.cubicTo(17.2, 21.5, 23.5, 24, 21.2, 31)
+        right.lineTo(32, 31)
         right.closeSubpath()
         painter.fillPath(whole.intersected(left), theme().color("blade"))
         painter.fillPath(whole.intersected(right), theme().color("ink"))
@@ -67,11 +75,14 @@ class SearchButton(QPushButton):
         painter.setBrush(look.color("field"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         middle = self.height() / 2
-        paint_icon(painter, "magnify", QRectF(8, middle - 8, 16, 16), look.color("muted"))
+        side = look.px(16)
+        glyph = QRectF(8, middle - side / 2, side, side)
+        paint_icon(painter, "magnify", glyph, look.color("muted"))
         painter.setPen(look.color("muted"))
         painter.setFont(look.font("body"))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(30, 0, self.width() - 90, self.height()), flags, "Search actions")
+        room = QRectF(glyph.right() + 6, 0, self.width() - side - look.px(74), self.height())
+        painter.drawText(room, flags, "Search actions")
         painter.setFont(look.mono("small", 500))
         width = painter.fontMetrics().horizontalAdvance(self.shortcut_text) + 10
         cap = QRectF(self.width() - width - 7.5, middle - look.px(9) + 0.5, width, look.px(18))
@@ -102,9 +113,11 @@ class MenuRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 0, 12, 0)
         layout.setSpacing(8)
-        layout.addWidget(Logo(self))
+        self._logo = Logo(self)
+        layout.addSpacing(2)
+        layout.addWidget(self._logo)
         layout.addWidget(self._brand)
-        layout.addWidget(menus)
+        layout.addWidget(menus, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addStretch(1)
         layout.addWidget(self.search)
         layout.addWidget(self.theme_button)
@@ -141,11 +154,12 @@ class MenuRow(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(theme().px(36))
+        self._logo.restyle()
         self._brand.setFont(theme().font("strong"))
         self._title.setFont(theme().font("strong"))
         self._edited.setFont(theme().font("body"))
         name = "weather-night" if not theme().is_dark else "white-balance-sunny"
-        self.theme_button.setIcon(icon(name))
+        self.theme_button.set_icon_name(name)
         self._place_title()
 
 

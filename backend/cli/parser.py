@@ -116,6 +116,9 @@ def _looking(commands: Any) -> None:
     report.add_argument("run", nargs="?", default="last", help="name, part of it, or: last")
     report.add_argument("-o", "--output", type=Path, help="default: report.html in the run")
     report.add_argument("--markdown", action="store_true", help="print Markdown instead")
+    report.add_argument(
+        "--strip", action="store_true", help="without pipeline, log and folders, for sharing"
+    )
     inspect = _command(
         commands, "inspect", "backend.cli.looking:inspect", "Look into a model file."
     )

@@ -77,6 +77,12 @@ def sentence(error: BaseException) -> str:
     return f"An unexpected {type(error).__name__} occurred: {text or 'no message'}."
 
 
+def short(value: object, most: int = 80) -> str:
+    """Show a value that somebody gave, cut so that it leaves room for the sentence around it."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def ended(text: str) -> str:
     """End ``text`` as a sentence ends, if it does not yet."""
     return text if text.endswith((".", "?", "!")) else f"{text}."
@@ -105,6 +111,7 @@ _OS_REMEDIES = {
     errno.ENOTDIR: "There is a file where a folder should be{where}. " + _ELSEWHERE,
     errno.EEXIST: "There is a file where a folder should be{where}. Move it away, or set "
     "FRETSAW_HOME to another folder.",
-    errno.EISDIR: "There is a folder where a file should be{where}. Give the path of a file.",
+    errno.EISDIR: "There is a folder where a file should be{where}. Give the path of a file, "
+    "or move the folder away.",
     errno.ENAMETOOLONG: "The name is too long for this system{where}. Choose a shorter one.",
 }

@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from backend.core.views import AnyPayload
 
 Status = Literal["finished", "failed", "cancelled"]
+LATEST = 32_503_680_000.0
+"""The year 3000, the last that the clocks of all systems can show."""
+_Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-    t: float = Field(default_factory=time.time, description="Seconds since 1970.")
+    t: float = Field(default_factory=time.time, ge=0, le=LATEST, description="Seconds since 1970.")
 
 
 class RunStarted(_Event):
@@ -46,8 +49,8 @@ class Resumed(_Event):
 
     kind: Literal["resumed"] = "resumed"
     node: str
-    step: int
-    seq: int
+    step: _Whole
+    seq: _Whole
 
 
 class Progress(_Event):
@@ -56,13 +59,13 @@ class Progress(_Event):
     kind: Literal["progress"] = "progress"
     node: str
     stage: str = ""
-    done: int
-    total: int
+    done: _Whole
+    total: _Whole
     eta: float | None = None
 
 
 class _Numbered(_Event):
-    seq: int = Field(default=0, description="Number of the event within its node; see Resumed.")
+    seq: _Whole = Field(default=0, description="Number of the event within its node; see Resumed.")
 
 
 class Metric(_Numbered):
@@ -70,7 +73,7 @@ class Metric(_Numbered):
 
     kind: Literal["metric"] = "metric"
     node: str
-    step: int
+    step: _Whole
     values: dict[str, float]
     stage: str = ""
 
@@ -82,7 +85,7 @@ class View(_Numbered):
     node: str
     view: str
     name: str = ""
-    step: int | None = None
+    step: _Whole | None = None
     data: AnyPayload | None = None
     path: str | None = None
 
@@ -102,7 +105,7 @@ class Snapshot(_Numbered):
     kind: Literal["snapshot"] = "snapshot"
     node: str
     path: str
-    step: int
+    step: _Whole
 
 
 class Log(_Numbered):

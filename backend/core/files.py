@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 _REPLACE_SECONDS = 1.0
 _UMASK = os.umask(0)  # reading it means setting it, so it is done once, before there are threads
@@ -22,8 +24,9 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     """
     raw = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    name = ""
     try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
             file.flush()
@@ -34,9 +37,21 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # nobody asked for the neighbour
         raise
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON that somebody else may have written.
+
+    Raises:
+        ValueError: it is none, or is nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("The JSON is nested too deep.") from error
 
 
 def replace(source: Path, target: Path) -> None:

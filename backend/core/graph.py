@@ -185,7 +185,8 @@ class Graph:
     def move(self, name: str, x: float, y: float) -> None:
         """Put a node at a place on the canvas; the meaning of the document does not change."""
         self.node(name)
-        self.layout[name] = {"x": float(x), "y": float(y)}
+        # How its card is shown (collapsed) is kept with its place.
+        self.layout[name] = {**self.layout.get(name, {}), "x": float(x), "y": float(y)}
         self._tell(Change("moved", name))
 
     def rename(self, name: str, new: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FORMAT = "fretsaw.graph"
 SCHEMA_VERSION = 1
 _FARTHEST = 1e9
+_DEEPEST = 64
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """``MIGRATIONS[n]`` lifts the JSON of schema version n to n + 1."""
 
@@ -58,28 +59,41 @@ def decode(graph: Graph, data: dict[str, Any], where: str) -> None:
     from backend.core.graph import GraphNode
     from backend.core.links import Link
 
+    if _depth_above(data, _DEEPEST):
+        raise DocumentError(
+            f"{where} is damaged: a part of it is nested too deep.", "Open an older copy of it."
+        )
     data = copy.deepcopy(_migrated(data, where))
+    part = "its head"
     try:
         graph.name = str(data.get("name", "untitled"))
         graph.seed = int(data.get("seed", 0))
+        part = "its list of nodes"
         for name, entry in data["nodes"].items():
             graph.check_new(name)
+            part = f'its node "{name}"'
             graph.nodes[name] = GraphNode(
                 str(entry["type"]),
                 dict(entry.get("params", {})),
                 int(entry["version"]) if "version" in entry else None,
                 bool(entry.get("bypass", False)),
             )
+        part = "its list of links"
         graph.links = [Link(str(source), str(target)) for source, target in data["links"]]
+        part = "its layout"
         layout = data.get("layout", {})
         graph.layout = {k: v for k, v in layout.get("nodes", {}).items() if k in graph.nodes}
-        graph.notes = list(layout.get("notes", []))
         _check_places(graph.layout.values())
+        part = "one of its notes"
+        graph.notes = list(layout.get("notes", []))
         _check_places(graph.notes)
+        part = "its metadata"
         graph.metadata = dict(data.get("metadata", {}))
+    except DocumentError as error:
+        raise DocumentError(f"{where} cannot be opened: {error.message}", error.remedy) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
-            f"{where} is damaged: {_what(error)}.", "Open an older copy of it.", repr(error)
+            f"{where} is damaged: {_what(error, part)}.", "Open an older copy of it.", repr(error)
         ) from error
 
 
@@ -113,7 +127,17 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, data: dict[str, Any]) -> None:
     """Write a document's JSON; the previous file stays whole if this fails."""
-    write_atomic(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(path, as_text(data, indent=2) + "\n")
+
+
+def as_text(data: Any, indent: int | None = None) -> str:
+    """Return ``data`` as JSON text that any file can hold, in plain letters where it can be."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, such as a damaged file may hold
+        return json.dumps(data, indent=indent)
+    return text
 
 
 def _migrated(data: dict[str, Any], where: str) -> dict[str, Any]:
@@ -142,7 +166,23 @@ def _check_places(places: Iterable[dict[str, Any]]) -> None:
                 raise ValueError(f"{value!r} is no place on a canvas")
 
 
-def _what(error: Exception) -> str:
+def _depth_above(data: Any, most: int) -> bool:
+    """Whether lists and mappings lie in each other more than ``most`` times."""
+    level = [data]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _what(error: Exception, part: str) -> str:
     if isinstance(error, KeyError):
-        return f"it has no {error.args[0]!r}"
-    return "a part of it has the wrong form"
+        lacking = "it" if part in ("its head", "its list of nodes", "its list of links") else part
+        return f"{lacking} has no {error.args[0]!r}"
+    return f"{part} has the wrong form"

@@ -19,10 +19,12 @@ from backend.core.value import VALUES, ancestry
 
 
 class Params(BaseModel):
-    """Settings of a node. Each field has a default, bounds, a unit and one description.
+    """Settings of a node. Each field has a default, bounds, a short title and one description.
 
-    ``json_schema_extra`` may carry ``unit``, ``scale`` (``"log"``) and ``origin`` (where the
-    default comes from: ``paper``, ``code``, ``memory`` or ``choice``).
+    The title is what the form calls it, in sentence case. ``json_schema_extra`` may carry ``unit``,
+    ``scale`` (``"log"``), ``group`` (the heading that it stands under), ``labels`` (words for
+    choices that are none: ``{"pre_relu": "Before the ReLU"}``) and ``origin`` (where the default
+    comes from: ``paper``, ``code``, ``memory`` or ``choice``).
     """
 
     model_config = ConfigDict(

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from backend.core.errors import Stopped
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from backend.core.run import Run
 from backend.core.workspace import Workspace
 
@@ -37,7 +37,7 @@ class Queue:
     def names(self) -> list[str]:
         """Return the names in the file, the next first; some may have died. Touches no lock."""
         try:
-            data = json.loads(self.path.read_bytes())
+            data = parse_json(self.path.read_bytes())
         except (OSError, ValueError):
             return []  # there is none, or a damaged one: those who wait write themselves in again
         found = data if isinstance(data, list) else []

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from backend.core import events as ev
 from backend.core.errors import BusyError, DocumentError
-from backend.core.files import slug, write_atomic
+from backend.core.files import parse_json, slug, write_atomic
 from backend.core.graph import Graph
 from backend.core.workspace import Workspace
 
@@ -326,7 +326,7 @@ def _ends_with_newline(path: Path) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backend.core.errors import ended, nearest
+from backend.core.errors import ended, nearest, short
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -65,9 +65,9 @@ def _fault(field: dict[str, Any], given: Any, definitions: dict[str, Any]) -> st
     if "enum" in field and given not in field["enum"]:
         hint = nearest(given, map(str, field["enum"])) if isinstance(given, str) else ""
         choices = ", ".join(map(str, field["enum"]))
-        return f"must be one of {choices}; it is {given!r}. {hint}".rstrip(". ")
+        return f"must be one of {choices}; it is {short(given)}. {hint}".rstrip(". ")
     if "const" in field and given != field["const"]:
-        return f"must be {field['const']!r}; it is {given!r}"
+        return f"must be {field['const']!r}; it is {short(given)}"
     return _type_fault(field, given) or _bound_fault(field, given, definitions)
 
 
@@ -80,22 +80,23 @@ def _type_fault(field: dict[str, Any], given: Any) -> str:
         return ""
     if wanted == "integer" and isinstance(given, float) and given.is_integer():
         return ""
-    return f"must be {_WORDS[wanted]}; it is {given!r}"
+    return f"must be {_WORDS[wanted]}; it is {short(given)}"
 
 
 def _bound_fault(field: dict[str, Any], given: Any, definitions: dict[str, Any]) -> str:
     unit = f" {field['unit']}" if field.get("unit") else ""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        if not math.isfinite(given):
-            return f"must be a number that is finite; it is {'NaN' if given != given else given}"
+        if isinstance(given, float) and not math.isfinite(given):
+            what = "NaN" if given != given else short(given)
+            return f"must be a number that is finite; it is {what}"
         if "minimum" in field and given < field["minimum"]:
-            return f"must be at least {field['minimum']}{unit}; it is {given}"
+            return f"must be at least {field['minimum']}{unit}; it is {short(given)}"
         if "maximum" in field and given > field["maximum"]:
-            return f"must be at most {field['maximum']}{unit}; it is {given}"
+            return f"must be at most {field['maximum']}{unit}; it is {short(given)}"
         if "exclusiveMinimum" in field and given <= field["exclusiveMinimum"]:
-            return f"must be above {field['exclusiveMinimum']}{unit}; it is {given}"
+            return f"must be above {field['exclusiveMinimum']}{unit}; it is {short(given)}"
         if "exclusiveMaximum" in field and given >= field["exclusiveMaximum"]:
-            return f"must be below {field['exclusiveMaximum']}{unit}; it is {given}"
+            return f"must be below {field['exclusiveMaximum']}{unit}; it is {short(given)}"
     if isinstance(given, list | tuple):
         if len(given) < field.get("minItems", 0):
             return f"needs at least {field['minItems']} entries; it has {len(given)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from backend.core.errors import nearest
+from backend.core.errors import nearest, short
 from backend.core.links import Link
 from backend.core.node import NodeSpec, Port
 from backend.core.schema import faults
@@ -63,7 +63,7 @@ def problems(graph: Graph, specs: Specs) -> list[Problem]:
         text = f"The links go round in a circle: {' -> '.join(circle)}. Remove one of them."
         found.append(Problem(circle[0], text))
     if not 0 <= graph.seed <= MOST_SEED:
-        found.append(Problem("", f"The seed {graph.seed} is not between 0 and 2^63 - 1."))
+        found.append(Problem("", f"The seed {short(graph.seed)} is not between 0 and 2^63 - 1."))
     for name, node in graph.nodes.items():
         found += _node_problems(graph, name, node, specs)
     known: dict[str, tuple[str, ...]] = {}
@@ -146,8 +146,11 @@ def _misfit(
 def _node_problems(graph: Graph, name: str, node: GraphNode, specs: Specs) -> list[Problem]:
     spec = specs.get(node.type)
     if spec is None:
+        kind = node.type if len(node.type) <= 80 else f"{node.type[:77]}..."
         hint = nearest(node.type, specs)
-        return [Problem(name, f'The kind "{node.type}" is not installed. {hint}')]
+        if not hint.startswith("Did you mean"):
+            hint = "Install the package that brings it, or remove the node."
+        return [Problem(name, f'The kind "{kind}" is not installed. {hint}')]
     found = [Problem(name, text, where=param) for param, text in faults(spec.params, node.params)]
     links = graph.into(name)
     for port in spec.inputs:
@@ -161,7 +164,7 @@ def _node_problems(graph: Graph, name: str, node: GraphNode, specs: Specs) -> li
             found.append(Problem(name, text, where=port.name))
     if node.version is not None and node.version > spec.version:
         text = (
-            f"Its parameters were written for version {node.version} of {node.type}; "
+            f"Its parameters were written for version {short(node.version)} of {node.type}; "
             f"version {spec.version} is installed. Update Fretsaw or the package it is from."
         )
         found.append(Problem(name, text))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.errors import FretsawError
-from backend.core.files import inside, write_atomic
+from backend.core.files import inside, parse_json, write_atomic
 
 
 class CheckpointError(FretsawError):
@@ -77,7 +77,7 @@ class Checkpoints:
         if not path.is_file():
             return None
         try:
-            data = json.loads(path.read_bytes())
+            data = parse_json(path.read_bytes())
             head = data["head"]
             tensors: dict[str, Any] = {}
             if head["tensors"]:
@@ -99,7 +99,7 @@ class Checkpoints:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
 

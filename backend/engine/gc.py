@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
 from backend.core.errors import BusyError
+from backend.core.files import parse_json
 from backend.core.run import all_runs
 from backend.core.workspace import Workspace
 from backend.engine.store import Store, folder_bytes
@@ -61,7 +61,7 @@ def _collect(workspace: Workspace, *, dry_run: bool) -> Freed:
     # Not of whole runs alone: a folder that lost its graph may be mended by its owner.
     for link in workspace.runs.glob("*/nodes/*/outputs.json"):
         try:
-            used.add(json.loads(link.read_text())["fingerprint"])
+            used.add(parse_json(link.read_text())["fingerprint"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged link refers to nothing
     store = Store(workspace.store)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from backend.core.catalog import Catalog
-from backend.core.files import slug
+from backend.core.files import parse_json, slug
 from backend.core.graph import Graph, Problem
 from backend.core.graph_paths import make_paths_absolute
 from backend.core.node import REGISTRY
@@ -151,7 +151,7 @@ def _last_fingerprints(names: Sequence[str], stem: str, workspace: Workspace) ->
         for name in [name for name in names if name not in found]:
             path = run.node_folder(name) / "outputs.json"
             try:
-                found[name] = str(json.loads(path.read_bytes())["fingerprint"])
+                found[name] = str(parse_json(path.read_bytes())["fingerprint"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # not computed in that run
         if len(found) == len(names):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from backend.core.errors import FretsawError, nearest
-from backend.core.files import replace, write_atomic
+from backend.core.files import parse_json, replace, write_atomic
 from backend.core.value import VALUES, Value
 
 State = Literal["absent", "whole", "damaged"]
@@ -53,7 +53,7 @@ class Store:
         Raises:
             ValueError: the record is damaged.
         """
-        data = json.loads((self.path(fingerprint) / "node.json").read_bytes())
+        data = parse_json((self.path(fingerprint) / "node.json").read_bytes())
         if not isinstance(data, dict):
             raise ValueError("the record of a stored result is damaged")
         return data

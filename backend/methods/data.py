@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -16,13 +16,8 @@ from backend.data import vision
 from backend.data.fashion_mnist import DEBIAN_FOLDER, debian_cache
 from backend.data.manifest import Manifest
 from backend.data.pictures import one_of_each_class
+from backend.fields import SplitSeed, TestFraction, TestLimit, TrainLimit, ValFraction
 from backend.values import Data
-
-ValFraction = Annotated[
-    float, Field(gt=0, lt=1, description="Part of the training pictures kept for validation.")
-]
-Limit = Annotated[int | None, Field(ge=1, description="At most so many pictures, by class.")]
-SplitSeed = Annotated[int, Field(ge=0, description="Seed of the split; not that of the run.")]
 
 
 class FashionMnistParams(Params):
@@ -30,13 +25,17 @@ class FashionMnistParams(Params):
 
     source: Literal["auto", "sample", "debian", "folder", "hub"] = Field(
         default="auto",
+        title="Source",
         description="Where from: the bundled sample of 10,000 pictures, the Debian package, a "
         "folder with the IDX files, or the hub. Auto: the Debian package if it is there.",
+        json_schema_extra={"labels": {"sample": "Bundled sample", "debian": "Debian package"}},
     )
-    folder: Path | None = Field(default=None, description="Folder with the four IDX files.")
+    folder: Path | None = Field(
+        default=None, title="Folder", description="Folder with the four IDX files."
+    )
     val_fraction: ValFraction = 0.1
-    train_limit: Limit = None
-    test_limit: Limit = None
+    train_limit: TrainLimit = None
+    test_limit: TestLimit = None
     split_seed: SplitSeed = 0
 
     @model_validator(mode="after")
@@ -67,9 +66,9 @@ class DigitsParams(Params):
     """How the digits are split."""
 
     val_fraction: ValFraction = 0.1
-    test_fraction: float = Field(default=0.2, gt=0, lt=1, description="Part kept for the test.")
-    train_limit: Limit = None
-    test_limit: Limit = None
+    test_fraction: TestFraction = 0.2
+    train_limit: TrainLimit = None
+    test_limit: TestLimit = None
     split_seed: SplitSeed = 0
 
 
@@ -85,25 +84,37 @@ def digits(ctx: Context, p: DigitsParams) -> Data:
 class ImageFolderParams(Params):
     """Which folder, and what becomes of its pictures."""
 
-    folder: Path = Field(description="Folder with one folder of pictures for each class.")
+    folder: Path = Field(
+        title="Folder", description="Folder with one folder of pictures for each class."
+    )
     size: int = Field(
         default=64,
         ge=8,
         le=1024,
+        title="Picture size",
         description="Height and width of the pictures.",
         json_schema_extra={"unit": "px"},
     )
-    channels: Literal[1, 3] = Field(default=3, description="3 for colour, 1 for grey.")
+    channels: Literal[1, 3] = Field(
+        default=3,
+        title="Channels",
+        description="3 for colour, 1 for grey.",
+        json_schema_extra={"labels": {"1": "Grey", "3": "Colour"}},
+    )
     fit: Literal["crop", "stretch"] = Field(
-        default="crop", description="Cut the middle out, or bend the picture to the size."
+        default="crop",
+        title="Fit",
+        description="Cut the middle out, or bend the picture to the size.",
     )
     on_error: Literal["stop", "skip"] = Field(
-        default="stop", description="What to do about a picture that cannot be read."
+        default="stop",
+        title="Bad pictures",
+        description="What to do about a picture that cannot be read.",
     )
     val_fraction: ValFraction = 0.1
-    test_fraction: float = Field(default=0.2, gt=0, lt=1, description="Part kept for the test.")
-    train_limit: Limit = None
-    test_limit: Limit = None
+    test_fraction: TestFraction = 0.2
+    train_limit: TrainLimit = None
+    test_limit: TestLimit = None
     split_seed: SplitSeed = 0
 
 
@@ -130,10 +141,12 @@ def image_folder(ctx: Context, p: ImageFolderParams) -> Data:
 class CifarParams(Params):
     """Where the CIFAR batches are."""
 
-    folder: Path = Field(description="The unpacked cifar-10-batches-py or cifar-100-python.")
+    folder: Path = Field(
+        title="Folder", description="The unpacked cifar-10-batches-py or cifar-100-python."
+    )
     val_fraction: ValFraction = 0.1
-    train_limit: Limit = None
-    test_limit: Limit = None
+    train_limit: TrainLimit = None
+    test_limit: TestLimit = None
     split_seed: SplitSeed = 0
 
 

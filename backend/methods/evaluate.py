@@ -24,8 +24,15 @@ _MISTAKES = 24
 class EvaluateParams(Params):
     """How to evaluate."""
 
-    batch: int = Field(default=256, ge=1, le=4096, description="Pictures at a time.")
-    label: str = Field(default="", description="Name in tables; empty: the model's.")
+    batch: int = Field(
+        default=256,
+        ge=1,
+        le=4096,
+        title="Batch size",
+        description="Pictures at a time.",
+        json_schema_extra={"unit": "images"},
+    )
+    label: str = Field(default="", title="Label", description="Name in tables; empty: the model's.")
 
 
 @node("evaluate.classifier", title="Evaluate", views=("heatmap",))
@@ -73,7 +80,7 @@ def evaluate_artifact(ctx: Context, p: EvaluateParams, artifact: Artifact, data:
 class CompareParams(Params):
     """What the table is called."""
 
-    title: str = Field(default="Comparison", description="Title of the table.")
+    title: str = Field(default="Comparison", title="Title", description="Title of the table.")
 
 
 @node("report.compare", title="Compare", views=("table",))

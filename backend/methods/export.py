@@ -21,6 +21,7 @@ from backend.core.views import Verdict
 from backend.data.batches import spread_pictures
 from backend.data.vision import open_split
 from backend.export.verify import Parity, ParityError, golden, golden_path, verify
+from backend.fields import Checked, OpenBatch, Tolerance
 from backend.values import Artifact, Classifier, Data
 
 
@@ -28,13 +29,13 @@ class OnnxParams(Params):
     """How to export."""
 
     opset: Literal[17, 18, 19, 20, 21] = Field(
-        default=17, description="Version of the operator set; 17 is read by every runtime in use."
+        default=17,
+        title="Operator set",
+        description="Version of the operator set; 17 is read by every runtime in use.",
     )
-    dynamic_batch: bool = Field(default=True, description="Leave the batch size open.")
-    checked: int = Field(default=256, ge=1, le=10_000, description="Pictures for the check.")
-    tolerance: float | None = Field(
-        default=None, gt=0, description="Largest error allowed; empty: 1e-4 of the largest output."
-    )
+    dynamic_batch: OpenBatch = True
+    checked: Checked = 256
+    tolerance: Tolerance = None
 
 
 @node("export.onnx", title="Export ONNX", views=("verdict",))
@@ -67,16 +68,17 @@ class QdqParams(Params):
 
     weights: Literal["int8", "uint8"] = Field(
         default="int8",
+        title="Weight type",
         description="How weights are stored; uint8 avoids saturation on x86 without VNNI.",
     )
     opset: Literal[17, 18, 19, 20, 21] = Field(
-        default=17, description="Version of the operator set; above 8 bits needs 21."
+        default=17,
+        title="Operator set",
+        description="Version of the operator set; above 8 bits needs 21.",
     )
-    dynamic_batch: bool = Field(default=True, description="Leave the batch size open.")
-    checked: int = Field(default=256, ge=1, le=10_000, description="Pictures for the check.")
-    tolerance: float | None = Field(
-        default=None, gt=0, description="Largest error allowed; empty: 1e-4 of the largest output."
-    )
+    dynamic_batch: OpenBatch = True
+    checked: Checked = 256
+    tolerance: Tolerance = None
 
 
 @node("export.qdq", title="Export ONNX QDQ", views=("verdict",))

@@ -17,6 +17,7 @@ from backend.data.batches import spread_batches, spread_pictures
 from backend.data.manifest import ImageSet
 from backend.data.preprocess import ImageInput
 from backend.data.vision import open_split
+from backend.fields import OPTIMIZATION, BatchSize, Flip, KeptEpoch, Shift
 from backend.quant.f8_layers import Mode
 from backend.quant.f8_options import PRESETS
 from backend.quant.f8_training import bn_calibration, calibrate, weight_decay_groups
@@ -24,11 +25,22 @@ from backend.quant.f8net import F8Net
 from backend.train import Epoch, Hooks, Moment, TrainPlan, fit
 from backend.values import Classifier, Data
 
+FORMATS = "Formats"
+CLIP_LEVELS = "Clip levels"
+
 _STAGES: dict[Mode, str] = {"floating": "clip only", "quantize": "fixed point"}
-
-
-def _origin(where: str) -> dict[str, str]:
-    return {"origin": where}
+_SELECTORS = {
+    "std": "Standard deviation",
+    "mae": "Mean magnitude",
+    "rms": "Root mean square",
+    "grid": "Trying",
+}
+_DECAYED = {
+    "all": "All",
+    "only_no_depthwise": "All but depthwise",
+    "only_no_bn": "All but norms",
+    "no_depthwise_no_bn": "All but both",
+}
 
 
 class F8NetParams(Params):
@@ -38,138 +50,173 @@ class F8NetParams(Params):
         default=8,
         ge=2,
         le=16,
-        json_schema_extra=_origin("paper"),
+        title="Word length",
         description="Word length of weights and activations, sign included.",
+        json_schema_extra={"unit": "bit", "origin": "paper"},
     )
     mode: Literal["conventional", "fine_tune"] = Field(
         default="conventional",
-        json_schema_extra=_origin("paper"),
+        title="Recipe",
         description="Train with learned clip levels, or tune a network briefly with all scales 1.",
+        json_schema_extra={"labels": {"fine_tune": "Brief tuning"}, "origin": "paper"},
     )
     selector: Literal["auto", "std", "mae", "rms", "grid"] = Field(
         default="auto",
-        json_schema_extra=_origin("paper"),
+        title="Fraction lengths",
         description="What chooses fraction lengths: a statistic, or least squared error by trying. "
         "Auto: the deviation for 8 bits, trying otherwise.",
+        json_schema_extra={"group": FORMATS, "labels": _SELECTORS, "origin": "paper"},
     )
     std_source: Literal["pre_relu", "raw_input"] = Field(
         default="pre_relu",
+        title="Statistic from",
         description="Take the statistic before the ReLU, or of what arrives as in the code.",
+        json_schema_extra={
+            "group": FORMATS,
+            "labels": {"pre_relu": "Before the ReLU", "raw_input": "What arrives"},
+            "origin": "choice",
+        },
     )
     granularity: Literal["layer", "channel"] = Field(
         default="layer",
-        json_schema_extra=_origin("paper"),
+        title="One format per",
         description="One weight format a layer, or one a channel.",
-    )
-    bn_gradient: bool = Field(
-        default=True,
-        json_schema_extra=_origin("paper"),
-        description="Let gradients pass the batch statistics that are folded into the weights; "
-        "without, a step is quicker.",
+        json_schema_extra={"group": FORMATS, "origin": "paper"},
     )
     alpha: float = Field(
         default=8.0,
         gt=0,
         le=64,
-        json_schema_extra=_origin("code"),
+        title="First clip level",
         description="First clip level of activations; calibration sets its own.",
+        json_schema_extra={"group": CLIP_LEVELS, "origin": "code"},
     )
     calibration: int = Field(
         default=4,
         ge=0,
         le=1000,
-        json_schema_extra={"unit": "batches", "origin": "choice"},
+        title="Calibration",
         description="Batches that set clip levels and formats first; 0: start as the paper.",
+        json_schema_extra={"group": CLIP_LEVELS, "unit": "batches", "origin": "choice"},
     )
     octaves: bool = Field(
         default=True,
-        json_schema_extra=_origin("choice"),
+        title="Octave steps",
         description="In calibration, let a layer clip at a power-of-two multiple of the level that "
         "it shares; the paper does not.",
+        json_schema_extra={"group": CLIP_LEVELS, "origin": "choice"},
     )
     clip_only_epochs: int = Field(
         default=0,
         ge=0,
         le=1000,
-        json_schema_extra=_origin("code"),
+        title="Clip-only epochs",
         description="Epochs before, with clip levels and without rounding: the published first "
         "stage.",
+        json_schema_extra={"group": CLIP_LEVELS, "origin": "choice"},
     )
     epochs: int = Field(
         default=5,
         ge=0,
         le=1000,
-        json_schema_extra=_origin("choice"),
+        title="Epochs",
         description="Passes over the training data; 0: calibrate only.",
+        json_schema_extra={"origin": "choice"},
     )
-    batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
+    batch: BatchSize = 128
     lr: float = Field(
         default=0.02,
         ge=0,
         le=10,
+        title="Learning rate",
         description="Peak learning rate; 0 moves batch norm statistics and formats only.",
         json_schema_extra={"scale": "log", "origin": "choice"},
     )
     warmup: float = Field(
         default=0.0,
         ge=0,
-        json_schema_extra={"unit": "epochs", "origin": "choice"},
+        title="Warm-up",
         description="Epochs of linear rise before the schedule.",
+        json_schema_extra={"group": OPTIMIZATION, "unit": "epochs", "origin": "choice"},
     )
     weight_decay: float = Field(
         default=4e-5,
         ge=0,
         le=1,
-        description="On raw weights.",
-        json_schema_extra={"scale": "log", "origin": "code"},
+        title="Weight decay",
+        description="Decay of the raw weights, before they are folded and quantized.",
+        json_schema_extra={"group": OPTIMIZATION, "scale": "log", "origin": "code"},
     )
     decay_scheme: Literal["all", "only_no_depthwise", "only_no_bn", "no_depthwise_no_bn"] = Field(
-        default="all", json_schema_extra=_origin("code"), description="What decays."
+        default="all",
+        title="Decay of",
+        description="What decays; depthwise filters and norms may be spared.",
+        json_schema_extra={"group": OPTIMIZATION, "labels": _DECAYED, "origin": "code"},
     )
-    quant_bias: bool = Field(default=True, description="Biases as 32-bit fixed point.")
+    bn_gradient: bool = Field(
+        default=True,
+        title="Norm gradient",
+        description="Let gradients pass the batch statistics that are folded into the weights; "
+        "without, a step is quicker.",
+        json_schema_extra={"group": OPTIMIZATION, "origin": "code"},
+    )
+    quant_bias: bool = Field(
+        default=True,
+        title="Quantize biases",
+        description="Biases become 32-bit fixed-point numbers.",
+        json_schema_extra={"group": FORMATS},
+    )
     fl_range: Literal["auto", "legal", "any"] = Field(
         default="auto",
-        json_schema_extra=_origin("choice"),
+        title="Allowed lengths",
         description="Fraction lengths allowed: legal as published (0 to the word length), or any "
         "power of two where they are found by trying. Auto: legal for 8 bits, any otherwise.",
+        json_schema_extra={
+            "group": FORMATS,
+            "labels": {"legal": "As published", "any": "Any power of two"},
+            "origin": "choice",
+        },
     )
     bn_calibration: int = Field(
         default=0,
         ge=0,
         le=1000,
-        json_schema_extra={"unit": "batches", "origin": "code"},
+        title="Norm calibration",
         description="Batches that measure batch norm statistics again after training.",
+        json_schema_extra={"group": OPTIMIZATION, "unit": "batches", "origin": "code"},
     )
     train_fl: Literal["batch", "running"] = Field(
         default="batch",
-        json_schema_extra=_origin("code"),
+        title="Training formats",
         description="Formats of activations in training: of this batch, or the running ones.",
+        json_schema_extra={"group": FORMATS, "origin": "code"},
     )
     fl_units: Literal["real", "scaled"] = Field(
         default="real",
-        json_schema_extra=_origin("choice"),
+        title="Format units",
         description="Judge activations in the float network's units, or divided by their scale as "
         "in the code, where a format feeds back into itself.",
+        json_schema_extra={"group": FORMATS, "origin": "choice"},
     )
     paper_code_shortcut: bool = Field(
         default=False,
-        json_schema_extra=_origin("choice"),
+        title="Shortcut as in code",
         description="Add shortcuts without the shift between formats, as the code does.",
+        json_schema_extra={"group": FORMATS, "origin": "choice"},
     )
     rescale: Literal["off", "constant", "stddev"] = Field(
-        default="off", description="Rescaling of the classifier in training; published: constant."
+        default="off",
+        title="Classifier scale",
+        description="Rescaling of the classifier in training; published: constant.",
+        json_schema_extra={
+            "group": OPTIMIZATION,
+            "labels": {"stddev": "By deviation"},
+            "origin": "choice",
+        },
     )
-    flip: bool = Field(default=True, description="Mirror every second picture.")
-    shift: int = Field(
-        default=2,
-        ge=0,
-        le=64,
-        description="Largest random shift.",
-        json_schema_extra={"unit": "px"},
-    )
-    keep: Literal["best", "last"] = Field(
-        default="best", description="Weights of the best epoch by validation, or of the last."
-    )
+    flip: Flip = True
+    shift: Shift = 2
+    keep: KeptEpoch = "best"
 
 
 @node("quantize.f8net", title="F8Net", views=("layers",), gpus=1)
@@ -178,9 +225,10 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
 
     Each layer gets its fraction length from the deviation of its tensor; clip levels are learned;
     batch norm is folded into the weights before they are quantized. For the published brief tuning
-    of a trained network choose fine_tune, weight decay 1e-4 and no_depthwise_no_bn.
+    of a trained network choose that recipe, weight decay 1e-4, and spare depthwise filters and
+    norms (in files: fine_tune, no_depthwise_no_bn).
 
-    Source: Jin et al., F8Net, ICLR 2022, sec. 3
+    Source: Jin et al., F8Net, ICLR 2022, sec. 3, arXiv:2202.05239
     """
     model.require_classes_of(data)
     quantized = model.transformed(
@@ -215,11 +263,29 @@ def f8net(ctx: Context, p: F8NetParams, model: Classifier, data: Data) -> Classi
 class Po2Params(Params):
     """How to round."""
 
-    bits: int = Field(default=8, ge=2, le=16, description="Word length, sign included.")
-    batches: int = Field(default=8, ge=1, le=1000, description="Training batches to look at.")
-    batch: int = Field(default=128, ge=2, le=4096, description="Pictures in each.")
+    bits: int = Field(
+        default=8,
+        ge=2,
+        le=16,
+        title="Word length",
+        description="Word length, sign included.",
+        json_schema_extra={"unit": "bit"},
+    )
+    batches: int = Field(
+        default=8, ge=1, le=1000, title="Batches", description="Training batches to look at."
+    )
+    batch: int = Field(
+        default=128,
+        ge=2,
+        le=4096,
+        title="Batch size",
+        description="Pictures in each.",
+        json_schema_extra={"unit": "images"},
+    )
     bn_calibration: bool = Field(
-        default=False, description="Measure batch norm statistics again on the quantized network."
+        default=False,
+        title="Norm calibration",
+        description="Measure batch norm statistics again on the quantized network.",
     )
 
 

@@ -18,44 +18,39 @@ from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
 from backend.data.preprocess import ImageInput
+from backend.fields import STEMS, Channels, Classes, Normalize, Size
 from backend.models.head import last_linear
 from backend.models.pretrained import Expects, Pretrained, efficientnet_lite0
 from backend.models.recipe import Recipe, RecipeError, build
 from backend.models.registry import zoo
 from backend.values import Classifier, Data
 
-CLASSES = Field(default=10, ge=2, description="Number of classes, if no data is linked.")
-CHANNELS = Field(default=3, description="Channels of the picture, 1 or 3, likewise.")
-SIZE = Field(
-    default=32,
-    ge=8,
-    le=1024,
-    description="Height and width, likewise.",
-    json_schema_extra={"unit": "px"},
-)
-NORMALIZE = Field(
-    default="unit",
-    description="unit: pictures in 0..1 as they are; measured: minus mean, over deviation of the "
-    "linked data.",
-)
-
 
 class ResnetParams(Params):
     """Which residual network."""
 
     depth: Literal[8, 20, 32, 44, 56, 18, 50] = Field(
-        default=20, description="Layers. 8 to 56: for small pictures; 18 and 50: as for ImageNet."
+        default=20,
+        title="Depth",
+        description="Layers. 8 to 56: for small pictures; 18 and 50: as for ImageNet.",
     )
     width: int | None = Field(
-        default=None, ge=2, le=512, description="Channels of the first stage; usual: 16, or 64."
+        default=None,
+        ge=2,
+        le=512,
+        title="Width",
+        description="Channels of the first stage; usual: 16, or 64.",
     )
     stem: Literal["cifar", "imagenet"] = Field(
-        default="cifar", description="First layer of depths 18 and 50: 3x3, or 7x7 with pooling."
+        default="cifar",
+        title="First layer for",
+        description="First layer of depths 18 and 50: 3x3, or 7x7 with pooling.",
+        json_schema_extra={"labels": STEMS},
     )
-    normalize: Literal["unit", "measured"] = NORMALIZE
-    classes: int = CLASSES
-    channels: Literal[1, 3] = CHANNELS
-    size: int = SIZE
+    normalize: Normalize = "unit"
+    classes: Classes = 10
+    channels: Channels = 3
+    size: Size = 32
 
 
 @node("model.resnet", title="ResNet")
@@ -76,15 +71,21 @@ def resnet(ctx: Context, p: ResnetParams, data: Data | None = None) -> Classifie
 class VggParams(Params):
     """Which VGG."""
 
-    depth: Literal[11, 13, 16] = Field(default=11, description="Layers with weights.")
-    width: int = Field(default=64, ge=2, le=512, description="Channels of the first stage.")
-    head: Literal["pooled", "classic"] = Field(
-        default="pooled", description="One linear layer on averages, or the three of the paper."
+    depth: Literal[11, 13, 16] = Field(
+        default=11, title="Depth", description="Layers with weights."
     )
-    normalize: Literal["unit", "measured"] = NORMALIZE
-    classes: int = CLASSES
-    channels: Literal[1, 3] = CHANNELS
-    size: int = SIZE
+    width: int = Field(
+        default=64, ge=2, le=512, title="Width", description="Channels of the first stage."
+    )
+    head: Literal["pooled", "classic"] = Field(
+        default="pooled",
+        title="Classifier",
+        description="One linear layer on averages, or the three of the paper.",
+    )
+    normalize: Normalize = "unit"
+    classes: Classes = 10
+    channels: Channels = 3
+    size: Size = 32
 
 
 @node("model.vgg", title="VGG")
@@ -101,16 +102,24 @@ class MobilenetParams(Params):
     """Which MobileNet."""
 
     generation: Literal[1, 2] = Field(
-        default=2, description="1: depthwise blocks; 2: inverted residuals."
+        default=2,
+        title="Generation",
+        description="1: depthwise blocks; 2: inverted residuals.",
+        json_schema_extra={"labels": {"1": "V1", "2": "V2"}},
     )
-    width: float = Field(default=1.0, gt=0, le=4, description="Factor on all channel counts.")
+    width: float = Field(
+        default=1.0, gt=0, le=4, title="Width factor", description="Factor on all channel counts."
+    )
     stem: Literal["cifar", "imagenet"] = Field(
-        default="cifar", description="For small pictures, without the first two halvings, or not."
+        default="cifar",
+        title="First layer for",
+        description="For small pictures, without the first two halvings, or not.",
+        json_schema_extra={"labels": STEMS},
     )
-    normalize: Literal["unit", "measured"] = NORMALIZE
-    classes: int = CLASSES
-    channels: Literal[1, 3] = CHANNELS
-    size: int = SIZE
+    normalize: Normalize = "unit"
+    classes: Classes = 10
+    channels: Channels = 3
+    size: Size = 32
 
 
 @node("model.mobilenet", title="MobileNet")
@@ -129,20 +138,28 @@ class PretrainedParams(Params):
 
     source: str = Field(
         default="efficientnet_lite0",
+        title="Network",
         description="efficientnet_lite0, a hub id such as microsoft/resnet-50, or a local folder "
         "in the transformers layout.",
     )
-    commit: str | None = Field(default=None, description="Commit of a hub id; newest if empty.")
-    file: Path | None = Field(default=None, description="Weights or package file on this computer.")
+    commit: str | None = Field(
+        default=None, title="Commit", description="Commit of a hub id; newest if empty."
+    )
+    file: Path | None = Field(
+        default=None, title="File", description="Weights or package file on this computer."
+    )
     size: int | None = Field(
         default=None,
         ge=32,
         le=1024,
+        title="Picture size",
         description="Height and width of the pictures; empty: as it was trained.",
         json_schema_extra={"unit": "px"},
     )
     download: bool = Field(
-        default=False, description="May the weights be downloaded if they are not here?"
+        default=False,
+        title="May download",
+        description="Download the weights if they are not on this computer.",
     )
 
 
@@ -180,15 +197,18 @@ class LoadParams(Params):
     """Weights, and how to build what they belong to."""
 
     file: Path = Field(
-        description="Folder saved by Fretsaw, or weights: .safetensors, .pt or .pth (weights only)."
+        title="File",
+        description="Folder saved by Fretsaw, or weights: .safetensors, .pt or .pth "
+        "(weights only).",
     )
     builder: str = Field(
         default="",
+        title="Builder",
         description="For weights: how to build the network, e.g. zoo:resnet(depth=20, width=16).",
     )
-    classes: int = CLASSES
-    channels: Literal[1, 3] = CHANNELS
-    size: int = SIZE
+    classes: Classes = 10
+    channels: Channels = 3
+    size: Size = 32
 
 
 @node("model.load", title="Load model")
@@ -218,9 +238,15 @@ def load(ctx: Context, p: LoadParams, data: Data | None = None) -> Classifier:
 class OnnxParams(Params):
     """Which ONNX file."""
 
-    file: Path = Field(description="An .onnx file of an image classifier with float weights.")
-    mean: tuple[float, ...] = Field(default=(), description="Mean that it expects; empty: 0.")
-    std: tuple[float, ...] = Field(default=(), description="Deviation likewise; empty: 1.")
+    file: Path = Field(
+        title="File", description="An .onnx file of an image classifier with float weights."
+    )
+    mean: tuple[float, ...] = Field(
+        default=(), title="Mean", description="Mean that it expects; empty: 0."
+    )
+    std: tuple[float, ...] = Field(
+        default=(), title="Deviation", description="Deviation likewise; empty: 1."
+    )
 
 
 @node("model.onnx", title="Import ONNX")
@@ -253,12 +279,16 @@ def onnx(ctx: Context, p: OnnxParams, data: Data | None = None) -> Classifier:
 class PythonParams(Params):
     """Which function makes the network."""
 
-    file: Path = Field(description="A Python file of yours.")
-    factory: str = Field(default="make_network", description="Function that returns the network.")
-    arguments: str = Field(default="{}", description='Its arguments as JSON, e.g. {"width": 8}.')
-    classes: int = CLASSES
-    channels: Literal[1, 3] = CHANNELS
-    size: int = SIZE
+    file: Path = Field(title="File", description="A Python file of yours.")
+    factory: str = Field(
+        default="make_network", title="Function", description="Function that returns the network."
+    )
+    arguments: str = Field(
+        default="{}", title="Arguments", description='Its arguments as JSON, e.g. {"width": 8}.'
+    )
+    classes: Classes = 10
+    channels: Channels = 3
+    size: Size = 32
 
 
 @node("model.python", title="Python network")

@@ -14,6 +14,7 @@ from backend.core.context import Context
 from backend.core.node import Params, node
 from backend.core.views import Bars, Column, Table
 from backend.export.runtime import has_saturating_int8
+from backend.fields import Threads
 from backend.profile import CostTable, Operation, macs_table, ort_table
 from backend.profile import profile as measure
 from backend.values import Artifact, Classifier, Cost, Figure, Report
@@ -26,11 +27,19 @@ class ProfileParams(Params):
         default=2.0,
         gt=0,
         le=60,
+        title="Measuring time",
         description="How long to measure the time.",
         json_schema_extra={"unit": "s"},
     )
-    threads: int = Field(default=1, ge=1, le=64, description="Threads of ONNX Runtime.")
-    batch: int = Field(default=1, ge=1, le=1024, description="Pictures in a measured run.")
+    threads: Threads = 1
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Batch size",
+        description="Pictures in a measured run.",
+        json_schema_extra={"unit": "images"},
+    )
 
 
 @node("profile", title="Profile", cached=False, views=("table", "bars"))
@@ -121,10 +130,11 @@ class OrtCostParams(Params):
         default=0.2,
         gt=0,
         le=10,
+        title="Measuring time",
         description="Time spent on each operation.",
         json_schema_extra={"unit": "s"},
     )
-    threads: int = Field(default=1, ge=1, le=64, description="Threads of ONNX Runtime.")
+    threads: Threads = 1
 
 
 @node("cost.ort", title="Cost: ONNX Runtime", cached=False)

@@ -11,6 +11,15 @@ from backend.core.context import Context
 from backend.core.node import Params, node
 from backend.data.augment import Augment
 from backend.data.vision import open_split
+from backend.fields import (
+    AUGMENTATION,
+    OPTIMIZATION,
+    REGULARIZATION,
+    BatchSize,
+    Flip,
+    KeptEpoch,
+    Shift,
+)
 from backend.train import TrainPlan, fit
 from backend.values import Classifier, Data
 
@@ -18,52 +27,77 @@ from backend.values import Classifier, Data
 class TrainParams(Params):
     """How to train."""
 
-    epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training data.")
-    batch: int = Field(default=128, ge=2, le=4096, description="Pictures a step.")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field(default="sgd", description="Optimizer.")
+    epochs: int = Field(
+        default=10, ge=1, le=1000, title="Epochs", description="Passes over the training data."
+    )
+    batch: BatchSize = 128
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(
+        default="sgd", title="Optimizer", description="How gradients move the weights."
+    )
     lr: float = Field(
         default=0.1,
         gt=0,
         le=10,
+        title="Learning rate",
         description="Peak learning rate.",
         json_schema_extra={"scale": "log"},
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD (Nesterov).")
+    momentum: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        title="Momentum",
+        description="Momentum of SGD (Nesterov).",
+        json_schema_extra={"group": OPTIMIZATION},
+    )
     weight_decay: float = Field(
         default=5e-4,
         ge=0,
         le=1,
-        description="Of kernels and matrices.",
-        json_schema_extra={"scale": "log"},
+        title="Weight decay",
+        description="Decay of kernels and matrices; the rest is left alone.",
+        json_schema_extra={"group": OPTIMIZATION, "scale": "log"},
     )
     schedule: Literal["cosine", "onecycle", "step", "linear", "constant"] = Field(
-        default="cosine", description="How the learning rate moves."
+        default="cosine",
+        title="Schedule",
+        description="How the learning rate moves.",
+        json_schema_extra={"group": OPTIMIZATION, "labels": {"onecycle": "One cycle"}},
     )
-    warmup: float = Field(default=0.5, ge=0, description="Epochs of linear rise before it.")
+    warmup: float = Field(
+        default=0.5,
+        ge=0,
+        title="Warm-up",
+        description="Epochs of linear rise before the schedule.",
+        json_schema_extra={"group": OPTIMIZATION, "unit": "epochs"},
+    )
     label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Part given to all classes."
+        default=0.0,
+        ge=0,
+        lt=1,
+        title="Label smoothing",
+        description="Part of each label that is spread over all classes.",
+        json_schema_extra={"group": REGULARIZATION},
     )
     ema: float | None = Field(
-        default=None, gt=0, lt=1, description="Decay of a weight average that is kept instead."
+        default=None,
+        gt=0,
+        lt=1,
+        title="Weight average",
+        description="Decay of a weight average that is kept instead.",
+        json_schema_extra={"group": REGULARIZATION},
     )
-    flip: bool = Field(default=True, description="Mirror every second picture.")
-    shift: int = Field(
-        default=2,
-        ge=0,
-        le=64,
-        description="Largest random shift.",
-        json_schema_extra={"unit": "px"},
-    )
+    flip: Flip = True
+    shift: Shift = 2
     cutout: int = Field(
         default=0,
         ge=0,
         le=512,
+        title="Cutout",
         description="Side of a square painted over.",
-        json_schema_extra={"unit": "px"},
+        json_schema_extra={"group": AUGMENTATION, "unit": "px"},
     )
-    keep: Literal["best", "last"] = Field(
-        default="best", description="Weights of the best epoch by validation, or of the last."
-    )
+    keep: KeptEpoch = "best"
 
 
 @node("train.classifier", title="Train")

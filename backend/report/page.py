@@ -15,6 +15,7 @@ from backend.report.digest import Digest, Note, Shown, read
 from backend.report.markdown import from_digest, status
 from backend.report.markup import empty
 from backend.report.pictures import gallery
+from backend.report.receipt import receipt, stripped
 from backend.report.text import esc, moment, plural, shown, split_sentence
 from backend.report.theme import css_variables
 
@@ -33,17 +34,20 @@ _POLICY = (
 _COLORS = {"finished": "done", "failed": "failed", "crashed": "broken off", "running": "running"}
 
 
-def write(run: Run, path: Path | None = None) -> Path:
+def write(run: Run, path: Path | None = None, *, strip: bool = False) -> Path:
     """Write the report of a run and return where it is (``report.html`` in the run folder).
 
     A run that failed, was cancelled, broke off or still goes on gets a report too, and what its
-    folder no longer holds is named in its place.
+    folder no longer holds is named in its place. The page carries the run's document, so that the
+    pipeline can be taken up again from it; ``strip`` leaves that out, and the log, technical
+    details and the folders in settings and messages.
 
     Raises:
         OSError: the file cannot be written; a previous one is intact.
     """
     target = path or run.path / "report.html"
-    write_atomic(target, page(read(run)))
+    digest = read(run)
+    write_atomic(target, page(stripped(digest) if strip else digest))
     return target
 
 
@@ -74,7 +78,7 @@ def page(digest: Digest) -> str:
         f"<style>{css_variables()}\n{style}</style></head><body>"
         f'<a class="skip" href="#main">Skip to the results</a>{_bar(digest, parts)}'
         f'<main id="main">{_head(digest)}{_notes(digest)}{body}</main>{_foot(digest)}'
-        f"<script>{script}</script></body></html>\n"
+        f"{receipt(digest)}<script>{script}</script></body></html>\n"
     )
 
 

@@ -70,3 +70,8 @@ def find(window: MainWindow) -> None:
     nodes = window.dock_widget("nodes")
     if nodes is not None:
         nodes.focus_search()
+
+
+def find_node(window: MainWindow) -> None:
+    """Search among the nodes of the graph; the one that is picked comes into sight."""
+    window.open_palette("@")

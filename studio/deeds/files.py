@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +37,10 @@ def new(window: MainWindow) -> None:
 
 def new_window(window: MainWindow) -> None:
     """Open a second window: a process of its own, so that neither can take the other down."""
-    QProcess.startDetached(sys.executable, ["-P", "-m", "studio"])
+    if not QProcess.startDetached(sys.executable, ["-P", "-m", "studio"])[0]:
+        raise DocumentError(
+            f'Python could not be started with "{sys.executable}".', "Check that it is there."
+        )
 
 
 def open_dialog(window: MainWindow) -> None:
@@ -94,7 +98,7 @@ def save_as(window: MainWindow) -> None:
     """Ask where to and save the graph there."""
     document = window.session.document
     folder = document.path.parent if document.path else Path.home()
-    start = str(folder / f"{document.name or 'untitled'}.json")
+    start = str(folder / f"{file_stem(document.name, 'untitled')}.json")
     name, _ = QFileDialog.getSaveFileName(window, "Save the graph", start, GRAPHS)
     if name:
         path = Path(name) if Path(name).suffix else Path(f"{name}.json")
@@ -128,7 +132,7 @@ def drop(window: MainWindow, plan: DropPlan) -> None:
 
 def export_canvas(window: MainWindow) -> None:
     """Write the canvas as PNG or SVG."""
-    start = str(Path.home() / f"{window.session.document.name or 'graph'}.png")
+    start = str(Path.home() / f"{file_stem(window.session.document.name, 'graph')}.png")
     name, _ = QFileDialog.getSaveFileName(
         window, "Export the canvas", start, "Pictures (*.png *.svg)"
     )
@@ -153,6 +157,11 @@ def close(window: MainWindow) -> None:
 def quit_all(window: MainWindow) -> None:
     """Close every window of this process; runs go on."""
     QApplication.closeAllWindows()
+
+
+def file_stem(name: str, instead: str) -> str:
+    """Return a name that a file can have: signs with a meaning in paths become dashes."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f\ud800-\udfff]+', "-", name)[:80].strip(" .-") or instead
 
 
 def _loaded(window: MainWindow) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtWidgets import QMenu
+
+from backend.core.errors import DocumentError, short
+from backend.core.graph import Graph, Specs
 from studio.editor import arrange as arranging
+from studio.remedies import Remedy, remedies_for
 
 if TYPE_CHECKING:
     from studio.main_window import MainWindow
@@ -24,14 +30,34 @@ def add_node(window: MainWindow, kind: str) -> None:
 
 def preset(window: MainWindow, name: str) -> None:
     """Set what a preset of the graph sets, as one step."""
-    document = window.session.document
-    values = document.graph.metadata.get("presets", {}).get(name, {})
+    document, specs = window.session.document, window.session.catalog.specs
+    presets = document.graph.metadata.get("presets")
+    values = presets.get(name) if isinstance(presets, dict) else None
+    if not isinstance(values, dict):
+        raise DocumentError(f'This graph has no preset "{name}".', "Set the parameters by hand.")
+    fits = {end: value for end, value in values.items() if _is_there(document.graph, specs, end)}
+    if not fits:
+        raise DocumentError(
+            f'The preset "{name}" fits no node of this graph.', "Set the parameters by hand."
+        )
     with document.macro(f'Apply the preset "{name}"'):
-        for end, value in values.items():
+        for end, value in fits.items():
             node, _, param = end.partition(".")
-            if node in document.graph.nodes:
-                document.set(node, **{param: value})
-    window.session.tell(f'Preset "{name}" applied.', f"{len(values)} parameters are set.")
+            document.set(node, **{param: value})
+    left = [end for end in values if end not in fits]
+    said = f"{len(fits)} parameters are set." if len(fits) != 1 else "1 parameter is set."
+    more = f" Not there any more: {', '.join(map(short, left[:3]))}." if left else ""
+    kind = "warn" if left else "info"
+    window.session.tell(f'Preset "{name}" applied.', said + more, kind=kind)
+
+
+def _is_there(graph: Graph, specs: Specs, end: str) -> bool:
+    """Whether ``node.param`` is a parameter of the graph; of an unknown kind, anything is."""
+    name, _, param = end.partition(".")
+    node = graph.nodes.get(name)
+    spec = specs.get(node.type) if node is not None else None
+    known = param in spec.params.get("properties", {}) if spec is not None else bool(param)
+    return node is not None and known
 
 
 def add_note(window: MainWindow) -> None:
@@ -74,6 +100,14 @@ def bypass(window: MainWindow) -> None:
     document.bypass(names, not all(document.graph.nodes[name].bypass for name in names))
 
 
+def collapse(window: MainWindow) -> None:
+    """Show the heads of the selected nodes alone, or all of them again."""
+    document, names = window.session.document, window.session.selection.nodes
+    items = window.view.scene().node_items
+    places = {name: (items[name].pos().x(), items[name].pos().y()) for name in names}
+    document.collapse(places, not all(items[name].face.collapsed for name in names))
+
+
 def next_problem(window: MainWindow) -> None:
     """Go to the node of the next problem."""
     problems = [p for p in window.session.document.problems if p.node]
@@ -94,6 +128,37 @@ def show_problem(window: MainWindow, node: str, where: str = "", **_: Any) -> No
     properties = window.dock_widget("properties")
     if properties is not None and where and "." not in where:
         properties.focus_field(where)
+
+
+def fix(window: MainWindow, node: str, remedy: Remedy | None = None, **_: Any) -> None:
+    """Do what helps against the error of a failed node; without a remedy, let the user pick."""
+    session = window.session
+    if remedy is None:
+        offer_fixes(window, node)
+        return
+    session.document.set(remedy.node, **{remedy.param: remedy.value})
+    again = ("Run again", lambda: window.act("run"))
+    words = remedy.param.replace("_", " ").capitalize()
+    session.tell(f"{words} is {remedy.value} now.", "Undo brings the old one back.", action=again)
+
+
+def offer_fixes(window: MainWindow, node: str) -> None:
+    """Open a menu of remedies at the card of a failed node."""
+    session = window.session
+    run = session.focus.fold.nodes.get(node) if session.focus is not None else None
+    graph, specs = session.document.graph, session.catalog.specs
+    menu = QMenu(window)
+    menu.aboutToHide.connect(menu.deleteLater)
+    for remedy in remedies_for(graph, specs, node, run.error if run is not None else ""):
+        entry = menu.addAction(remedy.text)
+        entry.triggered.connect(partial(window.act, "fix", None, node=node, remedy=remedy))
+    menu.addSeparator()
+    menu.addAction("Show the settings").triggered.connect(
+        partial(window.act, "show_problem", None, node=node)
+    )
+    item = window.view.scene().node_items[node]
+    corner = window.view.mapFromScene(item.card_rect().bottomLeft())
+    menu.popup(window.view.viewport().mapToGlobal(corner))
 
 
 def focus_properties(window: MainWindow, **_: Any) -> None:

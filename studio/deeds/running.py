@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 
 from backend.core.errors import DocumentError
 from studio import reproduce
+from studio.resuming import goes_on
 from studio.run_names import newest
 
 if TYPE_CHECKING:
@@ -50,10 +51,17 @@ def start(window: MainWindow, **how: Any) -> None:
     how.setdefault("device", values.device)
     if values.threads:
         how.setdefault("threads", values.threads)
+    watched = session.focus
     name = session.runner.start(session.document.graph, **how)
-    session.set_focus(name)
     others = [*session.runner.active, *session.runner.queued]
-    if any(other != name for other in others):
+    if not any(other != name for other in others):
+        session.set_focus(name)
+    elif watched is not None and watched.state in ("running", "cancelling"):
+        # What is being watched stays in sight: a run that waits has nothing to show yet.
+        show = ("Show", lambda: window.act("open_run", run=name))
+        session.tell("Queued.", f"{name} starts when {watched.name} has ended.", action=show)
+    else:
+        session.set_focus(name)
         session.tell("Queued.", f"{name} starts when the run before it has ended.")
     window.show_dock("curves", focus=False)
 
@@ -78,8 +86,10 @@ def resume(window: MainWindow, run: str = "") -> None:
     name = run or (focus.name if focus else "")
     if not name:
         raise DocumentError("No run is shown.", "Pick one in the Runs dock.")
+    rest = goes_on(window.session.runner.watch(name), window.session.catalog.specs)
     window.session.runner.resume(name)
     window.session.set_focus(name)
+    window.session.tell("Resumed.", rest or name)
 
 
 def show(window: MainWindow, run: str) -> None:
@@ -113,6 +123,7 @@ def mark_last_two(window: MainWindow) -> None:
     for name in names:
         window.session.mark(name)
     window.set_workspace("Compare")
+    window.show_dock("compare")
 
 
 def copy_command(window: MainWindow) -> None:

@@ -59,9 +59,12 @@ def reset_layout(window: MainWindow) -> None:
     window.reset_layout()
 
 
-def show_dock(window: MainWindow, name: str) -> None:
-    """Bring a dock to the front."""
+def show_dock(window: MainWindow, name: str, at: str = "") -> None:
+    """Bring a dock to the front, and the place in it that is called ``at`` into sight."""
     window.show_dock(name)
+    content = window.dock_widget(name)
+    if at and hasattr(content, "reveal"):
+        content.reveal(at)
 
 
 def export_dock(window: MainWindow, name: str = "") -> None:
@@ -76,6 +79,11 @@ def export_dock(window: MainWindow, name: str = "") -> None:
     if not frame.grab().save(path):
         raise DocumentError(f'"{path}" could not be written.', "Choose a name that ends in .png.")
     window.session.tell(f"{frame.windowTitle()} exported.", path, kind="good")
+
+
+def news(window: MainWindow) -> None:
+    """Give the keyboard to the newest message."""
+    window.toasts.focus_newest()
 
 
 def full_screen(window: MainWindow) -> None:

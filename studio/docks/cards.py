@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from backend.core.errors import DocumentError
 from backend.core.graph import Graph
 from backend.core.graph_file import read
+from backend.core.workspace import Workspace
 from studio.theme import theme
 
 Picture = Callable[[QPainter, QRectF], None]
@@ -22,7 +23,7 @@ Picture = Callable[[QPainter, QRectF], None]
 
 @dataclass(frozen=True)
 class Example:
-    """A pipeline that comes with the studio, and what its card says of it."""
+    """An example that comes with the studio, and what its card says of it."""
 
     path: Path
     title: str
@@ -46,8 +47,13 @@ def _variety(way: list[str]) -> tuple[int, int]:
     return len(way), len(set(way))
 
 
+def templates_of(workspace: Workspace) -> Path:
+    """Return where the user's own cards lie; the folder may not be there yet."""
+    return workspace.root / "templates"
+
+
 def examples(folder: Path, titles: dict[str, str]) -> list[Example]:
-    """Read the pipelines of a folder; a file that is no pipeline is left out.
+    """Read the examples of a folder; a file that is no graph is left out.
 
     ``titles`` names kinds of node in words, for what a file does not say of its data.
     """

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QSplitter,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +19,13 @@ from PySide6.QtWidgets import (
 from backend.core.errors import FretsawError
 from studio.docks import tables
 from studio.docks.compare_scatter import Scatter, Spot
-from studio.docks.compare_table import CompareDelegate, CompareHeader, CompareModel, build
+from studio.docks.compare_table import (
+    CompareDelegate,
+    CompareHeader,
+    CompareModel,
+    CompareView,
+    build,
+)
 from studio.docks.memory import Memory
 from studio.docks.run_list import (
     index_of,
@@ -36,6 +41,7 @@ from studio.plotting.pareto import Direction
 from studio.plotting.pens import pen_index, shown_runs
 from studio.theme import theme
 from studio.widgets.button import ToolButton, quiet, tool
+from studio.widgets.combo import Combo
 from studio.widgets.elided import ElidedLabel
 from studio.widgets.empty_state import EmptyState
 from studio.widgets.segment import Segment
@@ -201,9 +207,7 @@ class CompareWidget(QWidget):
         table = build(labels, finals, [self._settings(name) for name in names])
         pens = [pen_index(self.session, name) or 0 for name in names]
         self.model.show_table(table, [theme().pen_name(pen) for pen in pens])
-        self.table.setColumnWidth(0, theme().px(220))
-        for column in range(1, len(names) + 1):
-            self.table.setColumnWidth(column, theme().px(170))
+        self.table.fit()
 
     def _settings(self, name: str) -> dict[str, Any]:
         if name not in self._given:  # a run's graph does not change
@@ -284,14 +288,14 @@ class CompareWidget(QWidget):
         self._full.addWidget(self._build_right())
         self._full.setStretchFactor(0, 1)
         self._full.setStretchFactor(1, 1)
-        self._full.setSizes([10_000, 10_000])
+        self._full.setSizes([8_500, 11_500])
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
 
     def _build_left(self) -> QWidget:
         left = QWidget()
-        self.y_box, self.x_box = QComboBox(), QComboBox()
+        self.y_box, self.x_box = Combo(), Combo()
         self.y_way, self.x_way = (
             ToolButton("arrow-up", "", small=True),
             ToolButton("arrow-down", "", small=True),
@@ -300,7 +304,7 @@ class CompareWidget(QWidget):
         self.scope.set_value(self._memory.get("scope", "all"))
         self.scatter = Scatter(self.facts)
         self.remark = ElidedLabel("", "small", "muted")
-        self.open_button, self.mark_button = quiet("Open as pipeline"), quiet("Mark")
+        self.open_button, self.mark_button = quiet("Open as graph"), quiet("Mark")
         top = self._bar(
             left, [self._box(self.y_box, "y axis"), self.y_way, self.remark, None, self.scope]
         )
@@ -340,7 +344,7 @@ class CompareWidget(QWidget):
         self._side = QWidget()
         self.model = CompareModel()
         self.model.setParent(self)
-        self.table = QTableView()
+        self.table = CompareView()
         prepare_table(self.table)
         self.table.setHorizontalHeader(CompareHeader(self.table))
         self.table.setSortingEnabled(False)
@@ -366,7 +370,7 @@ class CompareWidget(QWidget):
     def _box(box: QComboBox, name: str) -> QComboBox:
         box.setAccessibleName(f"Metric of the {name}")
         box.setToolTip(f"Metric of the {name}")
-        box.setMinimumContentsLength(10)
+        box.setMinimumContentsLength(13)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         return box
 

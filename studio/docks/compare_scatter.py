@@ -50,7 +50,7 @@ class Scatter(QWidget):
     picked = Signal(object)
     """Name of the run that was clicked."""
     opened = Signal(object)
-    """Name of the run whose pipeline shall be opened."""
+    """Name of the run whose graph shall be opened."""
     wants_mark = Signal(object)
 
     def __init__(self, facts: Callable[[str], list[str]], parent: QWidget | None = None) -> None:

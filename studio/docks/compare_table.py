@@ -15,14 +15,14 @@ from PySide6.QtCore import (
     QRectF,
     Qt,
 )
-from PySide6.QtGui import QFont, QPainter
-from PySide6.QtWidgets import QStyleOptionViewItem
+from PySide6.QtGui import QFont, QPainter, QResizeEvent
+from PySide6.QtWidgets import QStyleOptionViewItem, QTableView
 
 from studio.docks.run_list import best_of, metric_title, text_of
 from studio.docks.runs_diff import differing
 from studio.plotting import metrics
 from studio.theme import theme
-from studio.widgets.painting import line
+from studio.widgets.painting import line, text_width
 from studio.widgets.table import BEST_ROLE, COLOR_ROLE, ICON_ROLE, TableDelegate, TableHeader
 
 Index = QModelIndex | QPersistentModelIndex
@@ -182,12 +182,35 @@ class CompareModel(QAbstractTableModel):
     def _title(entry: Line, role: int) -> Any:
         return {
             int(Qt.ItemDataRole.DisplayRole): entry.title,
-            int(Qt.ItemDataRole.ToolTipRole): entry.warning or entry.title,
+            int(Qt.ItemDataRole.ToolTipRole): entry.warning
+            or f"{entry.title} {entry.note}".strip(),
             COLOR_ROLE: "ink" if entry.is_head else "muted",
             BEST_ROLE: entry.is_head,
             ICON_ROLE: ("alert", "warn") if entry.warning else None,
             DELTA_ROLE: entry.note,
         }.get(int(role))
+
+
+class CompareView(QTableView):
+    """Gives the columns the width that there is: no run is out of sight while there is room."""
+
+    def fit(self) -> None:
+        """Share the width: figures first, the names of metrics get what is left."""
+        model = self.model()
+        runs = model.columnCount() - 1 if model is not None else 0
+        if runs < 1:
+            return
+        px, room = theme().px, self.viewport().width()
+        each = min(max((room - px(190)) // runs, px(112)), px(170))
+        first = each - px(_DELTA_WIDTH - 20)  # it has no difference to itself
+        self.setColumnWidth(0, min(max(room - first - each * (runs - 1), px(150)), px(280)))
+        for column in range(1, runs + 1):
+            self.setColumnWidth(column, first if column == 1 else each)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.fit()
 
 
 class CompareDelegate(TableDelegate):
@@ -197,14 +220,17 @@ class CompareDelegate(TableDelegate):
         """Paint one cell."""
         if index.column() == 0:
             super().paint(painter, option, index)
-            self._paint_note(painter, QRectF(option.rect), str(index.data(DELTA_ROLE) or ""))
-            return
+            note = str(index.data(DELTA_ROLE) or "")
+            words = text_width(theme().font("small"), str(index.data() or ""))
+            if words + theme().px(_DELTA_WIDTH + 16) <= option.rect.width():
+                self._paint_note(painter, QRectF(option.rect), note)
+            return  # without room for it, the note is in the tip
         look = theme()
         rect = QRectF(option.rect)
         painter.save()
         self.paint_ground(painter, rect, option.state)
         inner = rect.adjusted(look.px(8), 0, -look.px(8), -1)
-        room = min(look.px(_DELTA_WIDTH), inner.width() / 2)
+        room = min(look.px(_DELTA_WIDTH if index.column() > 1 else 0), inner.width() / 2)
         value = QRectF(inner.left(), inner.top(), inner.width() - room, inner.height())
         font = QFont(look.mono("body"))
         if index.data(BEST_ROLE):

@@ -127,6 +127,7 @@ class CurveSource:
             series=series,
             epoch_steps=total / epochs if has_epochs else None,  # type: ignore[operator]
             is_hidden=key in self.hidden,
+            began=_began(watch, node),
             short=short,
         )
 
@@ -145,6 +146,12 @@ class CurveSource:
 def run_label(watch: RunWatch) -> str:
     """Short name of a run: without the date that every run begins with."""
     return short_name(watch.name)
+
+
+def _began(watch: RunWatch, node: str) -> float | None:
+    """Time of the first point of any metric of a node, so that all its plots begin together."""
+    series = watch.fold.series.items()
+    return min((p.began for (owner, _), p in series if owner == node and p.since), default=None)
 
 
 def _read_graph(watch: RunWatch) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -16,7 +16,7 @@ SCHEMA: dict[str, Any] = {
         "name": {
             "title": "Name",
             "type": "string",
-            "description": "Name of the pipeline; its runs are called after it.",
+            "description": "Name of the graph; its runs are called after it.",
         },
         "seed": {
             "title": "Seed",

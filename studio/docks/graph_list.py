@@ -28,14 +28,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from backend.core.files import parse_json
 from studio.docks.while_away import moment
-from studio.icons import paint_icon
+from studio.icons import node_icon, paint_icon
 from studio.theme import theme
 from studio.widgets.painting import line, text_width
 
 ROW = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
+_ICON = "file-document-outline"
+_METHODS = ("pim", "quantize", "prune", "distill", "diffusion", "train", "export", "evaluate")
+_LARGEST = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class GraphFile:
     title: str
     path: Path | None = None
     when: str = ""
-    icon: str = "file-document-outline"
+    icon: str = _ICON
     state: str = ""
     color: str = "muted"
     exists: bool = True
@@ -56,9 +60,26 @@ def graph_file(path: Path, **more: Any) -> GraphFile:
     """Describe a file by what the file system says of it."""
     try:
         when = moment(datetime.fromtimestamp(path.stat().st_mtime), with_time=False)
-    except OSError:
+    except (OSError, ValueError):  # also a name that no file can have
         return GraphFile(path.stem, path, "file is no longer there", exists=False)
+    more.setdefault("icon", _icon_of(path))
     return GraphFile(path.stem, path, when, **more)
+
+
+def _icon_of(path: Path) -> str:
+    """The icon of the method that a graph file is about: its first node that makes smaller."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            return _ICON
+        nodes = parse_json(path.read_text(encoding="utf-8"))["nodes"]
+        types = [str(node["type"]) for node in nodes.values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _ICON
+    for family in _METHODS:
+        for name in types:
+            if name.startswith(f"{family}."):
+                return node_icon(name)
+    return _ICON
 
 
 class GraphFilesModel(QAbstractListModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
 
@@ -23,6 +24,7 @@ class HelpWidget(QWidget):
         super().__init__(parent)
         self.session = session
         self._shown: tuple[object, ...] = ()
+        self._wanted = ""
         self.browser = QTextBrowser(self)
         self.browser.setAccessibleName("Help of the selected node")
         self.browser.setOpenExternalLinks(True)
@@ -43,6 +45,12 @@ class HelpWidget(QWidget):
         super().showEvent(event)
         self.refresh()
 
+    def reveal(self, setting: str) -> None:
+        """Scroll to a setting of the selected node and mark it, until another node is selected."""
+        self._wanted = setting.split(".")[0]
+        self._shown = ()
+        self.refresh()
+
     def refresh(self, _change: object = None) -> None:
         """Show the help of the node that is selected now."""
         if not self.isVisible():
@@ -52,12 +60,20 @@ class HelpWidget(QWidget):
         key = (known, spec, look.mode, look.scale, look.is_dark)
         if key == self._shown:
             return
+        if self._shown and self._shown[:2] != key[:2]:
+            self._wanted = ""
         self._shown = key
         self.browser.document().setDocumentMargin(look.px(12))
         if spec is not None:
-            self.browser.setHtml(help_html(spec))
+            self.browser.setHtml(help_html(spec, self._wanted))
         else:
             self.browser.setHtml(_page(f'<p class="muted">{escape(_without(known))}</p>'))
+        if self._wanted:  # once the page has its width: a dock that was just shown has none yet
+            QTimer.singleShot(0, self.browser, self._scroll)
+
+    def _scroll(self) -> None:
+        if self._wanted:
+            self.browser.scrollToAnchor(self._wanted)
 
     def _spec(self) -> tuple[NodeSpec | None, str]:
         name = self.session.selection.current
@@ -78,8 +94,8 @@ class HelpDock:
     WIDGET = HelpWidget
 
 
-def help_html(spec: NodeSpec) -> str:
-    """Return the help of a kind of node as a page in the theme's colours."""
+def help_html(spec: NodeSpec, marked: str = "") -> str:
+    """Return the help of a kind of node as a page in the theme's colours, one setting marked."""
     parts = [f'<p class="head">{escape(spec.title)}</p>']
     parts += [f"<p>{escape(' '.join(part.split()))}</p>" for part in spec.doc.split("\n\n")]
     if spec.source:
@@ -89,7 +105,8 @@ def help_html(spec: NodeSpec) -> str:
             parts.append(_section(title) + "".join(map(_port, ports)))
     fields = fields_of(spec.params)
     if fields:
-        parts.append(_section("Settings") + "".join(map(_field, fields)))
+        told = "".join(_field(field, is_marked=field.name == marked) for field in fields)
+        parts.append(_section("Settings") + told)
     parts.append(f'<p class="muted">{escape(_facts(spec))}</p>')
     return _page("".join(parts))
 
@@ -117,21 +134,29 @@ def _port(port: Port) -> str:
     return f"<p><code>{escape(port.name)}</code> {escape(port.type)}{told}</p>"
 
 
-def _field(field: FieldSpec) -> str:
+def _field(field: FieldSpec, *, is_marked: bool) -> str:
     facts = []
     if field.has_default:
-        default = field.default if field.kind == "choice" else field.show(field.default)
         origin = f", {ORIGINS[field.origin]}" if field.origin in ORIGINS else ""
-        facts.append(f"default <code>{escape(str(default)) or 'empty'}</code>{origin}")
+        facts.append(f"default <code>{escape(field.show(field.default)) or 'empty'}</code>{origin}")
     else:
         facts.append("must be given")
     if field.range():
         facts.append(f"<code>{escape(field.range())}</code>")
     if field.is_log:
         facts.append("log scale")
+    facts.append(f"in files <code>{escape(_in_files(field))}</code>")
     told = f'<br><span class="muted">{"; ".join(facts)}</span>'
-    name = f'<span style="font-weight:600">{escape(field.label)}</span>'
+    kind = "marked" if is_marked else "name"
+    name = f'<a name="{escape(field.name)}"></a><span class="{kind}">{escape(field.label)}</span>'
     return f"<p>{name} {escape(field.description)}{told}</p>"
+
+
+def _in_files(field: FieldSpec) -> str:
+    """Name a setting, and its choices if they are called otherwise, as a document does."""
+    if not field.choice_labels:
+        return field.name
+    return f"{field.name} = {', '.join(map(str, field.choices))}"
 
 
 def _facts(spec: NodeSpec) -> str:
@@ -151,6 +176,7 @@ def _page(body: str) -> str:
         f" .head {{ font-size: {look.font('title').pixelSize()}px; font-weight: 600; }}"
         f" .section {{ font-size: {look.font('micro').pixelSize()}px; font-weight: 600;"
         f" color: {muted}; margin-top: {look.px(12)}px; }}"
+        f" .name {{ font-weight: 600; }} .marked {{ font-weight: 600; color: {link}; }}"
         f" .muted {{ color: {muted};"
         f" font-size: {look.font('small').pixelSize()}px; }}"
         f" code {{ font-family: '{mono.family()}'; font-size: {mono.pixelSize()}px; }}"

@@ -8,7 +8,6 @@ from typing import Any
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -38,6 +37,7 @@ from studio.pictures.scrubber import Scrubber
 from studio.session import Session
 from studio.theme import theme
 from studio.widgets.button import tool
+from studio.widgets.combo import Combo
 from studio.widgets.elided import ElidedLabel
 from studio.widgets.empty_state import EmptyState
 from studio.widgets.segment import Segment
@@ -89,7 +89,7 @@ class ImagesWidget(QWidget):
         self.grid = PictureGrid(self.pictures)
         self.scrubber = Scrubber("Picture")
         self.mode = Segment(_MODES, "one")
-        self.rival = QComboBox()
+        self.rival = Combo()
         self.rival.setAccessibleName("Compare with")
         self.rival.setToolTip("The second picture (B)")
         self.rival.setMinimumWidth(theme().px(120))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, Signal
 
+from backend.core.files import parse_json
 from backend.core.workspace import Workspace
 from studio.launcher import backend_command, environment
 
@@ -77,7 +77,7 @@ class Inspection(QObject):
         parts: list[dict[str, Any]] = []
         for text in lines:
             try:
-                part = json.loads(text)
+                part = parse_json(text)
             except ValueError:
                 continue  # a library that prints is no reason to stop
             if isinstance(part, dict):

@@ -84,7 +84,7 @@ def figures_of(facts: Record) -> dict[str, tuple[str, str]]:
     as_float = f"{bytes_text(4 * params)} float32"
     macs = facts.get("macs")
     return {
-        "Format": (name, source),
+        "Format": (name or "", source),
         "Parameters": (short_count(params), rival_params),
         "Size": (bytes_text(facts["bytes"]), as_float),
         "MACs": (short_count(macs) if macs else "", _sample(facts)),

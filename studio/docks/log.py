@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QShortcut
+from PySide6.QtGui import QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from backend.core import events as ev
 from studio.docks.log_lines import LinesModel, LogLine, line_of
 from studio.docks.log_rows import LinesView
-from studio.icons import icon
+from studio.icons import dress_clear_button, icon
 from studio.run_fold import RunFold
 from studio.theme import theme
 from studio.widgets.button import ToolButton, quiet
@@ -70,13 +70,19 @@ class LogWidget(QWidget):
         self.details.close_button.clicked.connect(self.toggle_details)
         self.details.node_button.clicked.connect(self._reveal)
         session.focus_changed.connect(self._focus_changed)
-        escape = QShortcut(Qt.Key.Key_Escape, self, self.details.hide)
-        escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._focus_changed()
 
     def tools(self) -> QWidget:
         """Level, search, copy, log file and folder, for the right end of the strip."""
         return self._tools
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes the details; without them it is left to the window."""
+        if event.key() == Qt.Key.Key_Escape and self.details.isVisible():
+            self.details.hide()
+            self.view.setFocus()
+        else:
+            super().keyPressEvent(event)
 
     # -- what the tools do -----------------------------------------------------------------------
 
@@ -258,6 +264,7 @@ class _Tools(QWidget):
         self.field.setPlaceholderText("Filter")
         self.field.setAccessibleName("Filter the log")
         self.field.setClearButtonEnabled(True)
+        dress_clear_button(self.field)
         self.field.addAction(icon("magnify"), QLineEdit.ActionPosition.LeadingPosition)
         self.follow = ToolButton("arrow-collapse-down", "Follow the newest line", small=True)
         self.follow.setCheckable(True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 from typing import Any
 
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from backend.core.workspace import Workspace
 
 
@@ -16,7 +16,7 @@ class Memory:
     def __init__(self, workspace: Workspace, dock: str) -> None:
         self._path = workspace.root / "studio" / f"dock-{dock}.json"
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
+            data = parse_json(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             data = {}
         self._values: dict[str, Any] = data if isinstance(data, dict) else {}

@@ -8,7 +8,6 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -23,6 +22,7 @@ from backend.core.views import Layers
 from studio.docks.layers_detail import LayerDetail, Moment
 from studio.docks.layers_table import LayersTable
 from studio.docks.views import Key, node_title, step_names
+from studio.icons import dress_clear_button
 from studio.pictures import axes
 from studio.pictures.bits import PARTS, paint_legend
 from studio.pictures.following import Following, Payloads
@@ -31,6 +31,7 @@ from studio.pictures.viewer import Viewer
 from studio.session import Session
 from studio.theme import theme
 from studio.widgets.button import tool
+from studio.widgets.combo import Combo
 from studio.widgets.elided import ElidedLabel
 from studio.widgets.empty_state import EmptyState
 
@@ -93,9 +94,10 @@ class LayersWidget(QWidget):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Find a layer")
         self.filter.setClearButtonEnabled(True)
+        dress_clear_button(self.filter)
         self.filter.setAccessibleName("Find a layer")
         self.filter.hide()
-        self.source = QComboBox()
+        self.source = Combo()
         self.source.setAccessibleName("Network")
         self.source.hide()
         self.message = EmptyState("layers-triple-outline", "")

@@ -14,6 +14,7 @@ from backend.core.errors import DocumentError
 from backend.core.graph import Change, Problem
 from backend.core.schema import defaults
 from studio.docks.document_page import DocumentPage
+from studio.docks.fix_lines import FixLines
 from studio.docks.forecast import Forecast
 from studio.docks.node_header import NodeHeader
 from studio.docks.problem_lines import NoteLine, ProblemLines
@@ -35,6 +36,7 @@ class PropertiesWidget(QWidget):
         self.session = session
         self.header = NodeHeader(self)
         self.problems = ProblemLines(self)
+        self.fixes = FixLines(session, self)
         self.note = NoteLine("information-outline", NEXT_RUN, "muted", self)
         self.forecast = Forecast(session, self)
         self.document_page = DocumentPage(session, self)
@@ -84,6 +86,7 @@ class PropertiesWidget(QWidget):
         if not nodes:
             self._show_form(None)
             self.problems.show_problems([])
+            self.fixes.show_node("")
             self.note.hide()
             self.forecast.hide()
             self.document_page.refresh(is_fresh=is_fresh)
@@ -97,6 +100,7 @@ class PropertiesWidget(QWidget):
             if is_fresh:
                 form.type_drafts(self._drafts.pop(nodes, {}))
         self._show_problems()
+        self.fixes.show_node(nodes[0] if len(nodes) == 1 else "")
         self.note.setVisible(self._is_running())
         self.forecast.show_node(nodes[0] if len(nodes) == 1 else "")
 
@@ -234,8 +238,8 @@ class PropertiesWidget(QWidget):
         if change.kind in ("set", "added", "removed") or not self._nodes:
             self.refresh()
 
-    def _show_help(self, _name: str = "") -> None:
-        self.session.act("show_dock", name="help")
+    def _show_help(self, name: str = "") -> None:
+        self.session.act("show_dock", name="help", at=name)
 
     def _forget_forms(self) -> None:
         """Kinds of nodes may be others now, and what was wrong may be right."""
@@ -257,7 +261,7 @@ class PropertiesWidget(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 12)
         column.setSpacing(0)
-        for part in (self.header, self._rule, self.problems, self._holder, self.note):
+        for part in (self.header, self._rule, self.problems, self.fixes, self._holder, self.note):
             column.addWidget(part)
         column.addWidget(self.document_page)
         column.addStretch(1)
@@ -303,6 +307,7 @@ class PropertiesWidget(QWidget):
         self.forecast.forget()
         if self._nodes:
             self.note.setVisible(self._is_running())
+            self.fixes.show_node(self._nodes[0] if len(self._nodes) == 1 else "")
             self.forecast.show_node(self._nodes[0] if len(self._nodes) == 1 else "")
 
 

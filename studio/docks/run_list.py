@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from backend.core.errors import FretsawError
 from studio.plotting import metrics
 from studio.theme import theme
 
@@ -23,16 +25,8 @@ _ICONS = {"running": "progress-clock", "finished": "check", "crashed": "alert"}
 
 
 def index_of(session: Session) -> RunIndex:
-    """Return the session's index of runs; made on first use where the session has none yet."""
-    for owner in (session, session.runner):
-        found = getattr(owner, "index", None)
-        if found is not None:
-            return found  # type: ignore[no-any-return]
-    from studio.run_index import RunIndex
-
-    made = RunIndex(session.runner, session)
-    session.index = made  # type: ignore[attr-defined]
-    return made
+    """Return the session's index of runs."""
+    return session.runner.index
 
 
 def state_look(state: str) -> tuple[str, str, str]:
@@ -114,3 +108,21 @@ def labels_of(rows: Sequence[RunRow]) -> list[str]:
     return [
         row.label if row.label and counts[row.label] == 1 else short_name(row.name) for row in rows
     ]
+
+
+def live_row(session: Session, row: RunRow) -> RunRow:
+    """Add to the row of a run that is computing what it has measured so far."""
+    if row.state not in ("running", "cancelling"):
+        return row
+    try:
+        fold = session.runner.watch(row.name).fold
+    except FretsawError:
+        return row
+    last, best = {}, {}
+    for (node, metric), points in fold.series.items():
+        known = [value for value in points.values if math.isfinite(value)]
+        if known:
+            key = f"{node}.{metric}"
+            last[key] = points.values[-1]
+            best[key] = max(known) if metrics.better(metric) == "higher" else min(known)
+    return replace(row, last=last, best=best, seconds=fold.seconds)

@@ -6,26 +6,35 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Slot
+from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QMenu, QStackedLayout, QVBoxLayout, QWidget
 
 from studio.docks import tables
 from studio.docks.memory import Memory
-from studio.docks.run_list import UNFINISHED, index_of, known_metrics, metric_title, state_look
+from studio.docks.run_list import (
+    UNFINISHED,
+    index_of,
+    known_metrics,
+    live_row,
+    metric_title,
+    state_look,
+)
 from studio.docks.runs_bar import Choice, RunsBar
 from studio.docks.runs_deeds import RunDeeds
 from studio.docks.runs_diff import DiffPanel
-from studio.docks.runs_model import NAME_ROLE, Filter, RunsModel
+from studio.docks.runs_filter import Filter
+from studio.docks.runs_model import NAME_ROLE, RunsModel
 from studio.docks.runs_tools import RunsTools
 from studio.docks.runs_view import RunsView
 from studio.theme import theme
 from studio.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
+    from studio.run_row import RunRow
     from studio.session import Session
 
-_KILL_LOOK_MS = 1000
+_LIVE_MS = 1000
 
 
 class RunsWidget(QWidget):
@@ -45,8 +54,8 @@ class RunsWidget(QWidget):
         if chosen:
             self.model.set_metrics([key for key in chosen if isinstance(key, str)])
         self._build()
-        self._watch_kill = QTimer(self, interval=_KILL_LOOK_MS)
-        self._watch_kill.timeout.connect(self._offer)
+        self._second = QTimer(self, interval=_LIVE_MS)
+        self._second.timeout.connect(self._look)
         index_of(session).changed.connect(self._index_changed)
         session.runner.changed.connect(self._index_changed)
         session.marks_changed.connect(self._marks_changed)
@@ -72,14 +81,16 @@ class RunsWidget(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Look at nothing while hidden."""
-        self._watch_kill.stop()
+        self._second.stop()
         super().hideEvent(event)
 
     def fill(self) -> None:
         """Show the runs as the index knows them now."""
         self._is_stale = False
         self.model.set_queue(list(self.session.runner.queued))
-        self.model.set_rows(index_of(self.session).rows)
+        index = index_of(self.session)
+        self.model.set_rows(index.rows)
+        self.model.update_rows(self._live(index.row))
         self._show_marks()
         is_empty = not self.model.total
         self._stack.setCurrentWidget(self._empty if is_empty else self._full)
@@ -263,6 +274,16 @@ class RunsWidget(QWidget):
         self._show_marks()
         self._offer()
 
+    @Slot()
+    def _look(self) -> None:
+        """Show how far the live runs are."""
+        self.model.update_rows(self._live(index_of(self.session).row))
+        self._offer()
+
+    def _live(self, row_of: Callable[[str], RunRow | None]) -> list[RunRow]:
+        rows = [row_of(name) for name in self.session.runner.active]
+        return [live_row(self.session, row) for row in rows if row is not None]
+
     def _show_marks(self) -> None:
         from studio.plotting.pens import pen_index
 
@@ -292,11 +313,11 @@ class RunsWidget(QWidget):
             sentence = f"{len(self.model.rows):,} of {self.model.total:,} runs pass the filter."
             choices = [("Show all", self._show_all)]
         self.bar.offer(sentence, choices)
-        # The kill offer appears when five seconds have gone by, which no signal tells.
-        if "cancelling" in states and self.isVisible():
-            self._watch_kill.start()
+        # Figures of live runs grow, and after five seconds the kill is offered; no signal tells.
+        if self.isVisible() and (self.session.runner.active or "cancelling" in states):
+            self._second.start()
         else:
-            self._watch_kill.stop()
+            self._second.stop()
 
     def _offer_one(self, name: str, state: str) -> tuple[str, list[Choice]]:
         deeds = self.deeds
@@ -364,10 +385,6 @@ class RunsWidget(QWidget):
 
     def _run(self) -> None:
         self.session.act("run")
-
-    def current(self) -> QModelIndex:
-        """The index under the keyboard."""
-        return self.view.currentIndex()
 
 
 class RunsDock:

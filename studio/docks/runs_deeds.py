@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from backend.core.errors import FretsawError
 from studio.docks.run_list import RESUMABLE, UNFINISHED, index_of
-from studio.plotting import metrics
+from studio.resuming import goes_on
 
 if TYPE_CHECKING:
     from studio.session import Session
@@ -121,22 +119,7 @@ class RunDeeds:
             watch = self._runner.watch(name)
         except FretsawError:
             return ""
-        open_states = ("running", "failed", "cancelled", "crashed", "cancelling")
-        node = next((n for n, r in watch.fold.nodes.items() if r.state in open_states), None)
-        if node is None:
-            return ""
-        done = _checkpoint(self.folder(name) / "nodes" / node / "checkpoints")
-        if not done:
-            return f"{node} begins anew; what was before it is kept."
-        total = watch.fold.nodes[node].total
-        place = _place(watch, node, done, total)
-        series = {m: p for (n, m), p in watch.fold.series.items() if n == node}
-        for metric in sorted(series, key=lambda m: (m != "loss", metrics.rank(m))):
-            value = series[metric].at(done)
-            if value is not None:
-                figure = f", {metrics.title(metric).lower()} {metrics.with_unit(value, metric)}"
-                return f"{node} goes on at {place}{figure}."
-        return f"{node} goes on at {place}."
+        return goes_on(watch, self._session.catalog.specs)
 
     # -- inner -----------------------------------------------------------------------------------
 
@@ -158,22 +141,3 @@ class RunDeeds:
         if self._try(lambda: made.append(make())):
             QGuiApplication.clipboard().setText(made[0])
             self._session.tell(said, detail)
-
-
-def _checkpoint(folder: Path) -> int:
-    """Steps done in the newest checkpoint of a node; 0 without one."""
-    files: list[tuple[float, Path]] = []
-    with suppress(OSError):
-        files = [(path.stat().st_mtime, path) for path in folder.rglob("loop-*.json")]
-    for _, path in sorted(files, reverse=True):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return int(json.loads(path.read_bytes())["done"])
-    return 0
-
-
-def _place(watch: Any, node: str, done: int, total: int) -> str:
-    with suppress(FretsawError, OSError, KeyError):
-        epochs = watch.run.graph().nodes[node].params.get("epochs")
-        if isinstance(epochs, int | float) and epochs > 0 and total > 0:
-            return f"epoch {done * epochs / total:.3g} of {epochs:g}"
-    return f"step {done:,} of {total:,}" if total else f"step {done:,}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import (
@@ -17,8 +16,10 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from backend.core.files import parse_json
 from studio.docks.run_list import best_of, likely_metrics, metric_title, state_look
 from studio.docks.run_list import when as when_text
+from studio.docks.runs_filter import Filter
 from studio.plotting import metrics
 from studio.run_row import RunRow
 from studio.widgets.table import BEST_ROLE, COLOR_ROLE, ICON_ROLE, NUMBER_ROLE
@@ -27,8 +28,8 @@ from studio.words import duration
 Index = QModelIndex | QPersistentModelIndex
 NAME_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 MIME = "application/x-fretsaw-runs"
-FIXED = ("star", "mark", "state", "run", "started", "seconds")
-TAIL = ("sweep", "tags", "note")
+FIXED = ("star", "mark", "state", "run", "started")  # the time tells runs of one name apart
+TAIL = ("seconds", "sweep", "tags", "note")
 _TITLES = {
     "star": "",
     "mark": "",
@@ -42,31 +43,8 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which runs are shown: words that all must occur, states, a tag, stars only."""
-
-    text: str = ""
-    states: frozenset[str] = frozenset()
-    tag: str = ""
-    starred: bool = False
-
-    def holds(self, row: RunRow) -> bool:
-        """Whether a run passes."""
-        if self.states and row.state not in self.states:
-            return False
-        if (self.starred and not row.star) or (self.tag and self.tag not in row.tags):
-            return False
-        if not self.text:
-            return True
-        given = " ".join(f"{key}={value}" for key, value in row.set.items())
-        parts = (row.name, row.label, row.state, row.note, row.sweep, given, *row.tags)
-        everything = " ".join(parts).lower()
-        return all(word in everything for word in self.text.lower().split())
-
-
 class RunsModel(QAbstractTableModel):
-    """Columns: star, mark, state, run, times, two for each chosen metric, sweep, tags, note."""
+    """Columns: star, mark, state, run, start, two for each metric, duration, sweep, tags, note."""
 
     reordered = Signal(object)
     """The waiting runs in the order that the user dragged them into."""
@@ -106,6 +84,15 @@ class RunsModel(QAbstractTableModel):
             self._choose(likely_metrics(self._all, 2))
         self._refresh()
 
+    def update_rows(self, rows: Sequence[RunRow]) -> None:
+        """Show other figures of a few runs in place, without sorting anew."""
+        for row in rows:
+            place = self._places.get(row.name)
+            if place is not None:
+                self._shown[place] = row
+                last = len(self.columns) - 1
+                self.dataChanged.emit(self.index(place, 0), self.index(place, last))
+
     def set_filter(self, wanted: Filter) -> None:
         """Show the runs that pass."""
         if wanted != self._filter:
@@ -129,6 +116,15 @@ class RunsModel(QAbstractTableModel):
         if queue != self.queue:
             self.queue = queue
             self._refresh()
+
+    @property
+    def sorted_by(self) -> tuple[int, Qt.SortOrder]:
+        """Column and order of the rows."""
+        column, descending = self._sort
+        if column not in self.columns:
+            column = "started"
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        return self.columns.index(column), order
 
     def row_at(self, index: Index) -> RunRow | None:
         """The run of an index."""
@@ -228,7 +224,7 @@ class RunsModel(QAbstractTableModel):
         """Put the dragged runs before the one that they were dropped on."""
         if not data.hasFormat(MIME):
             return False
-        names = json.loads(bytes(data.data(MIME).data()))
+        names = parse_json(bytes(data.data(MIME).data()))
         place = parent.row() if parent.isValid() else row
         target = self._shown[place].name if 0 <= place < len(self._shown) else None
         rest = [name for name in self.queue if name not in names]
@@ -287,7 +283,7 @@ class RunsModel(QAbstractTableModel):
     def _color(self, row: RunRow, column: str) -> str | None:
         if column == "state":
             return "bad" if row.state in ("failed", "crashed") else "muted"
-        is_quiet = column in ("started", "seconds", *TAIL) or column.startswith("last:")
+        is_quiet = column in ("started", *TAIL) or column.startswith("last:")
         return "muted" if is_quiet else None
 
     def _tooltip(self, row: RunRow, column: str) -> str:

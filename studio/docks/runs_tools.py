@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QWidge
 
 from studio.docks.run_list import index_of, state_look
 from studio.docks.tool_menu import attach_menu
+from studio.icons import dress_clear_button
 from studio.theme import theme
 from studio.widgets.button import tool
 
@@ -27,6 +28,7 @@ class RunsTools(QWidget):
         self.field.setPlaceholderText("Find a run")
         self.field.setAccessibleName("Find a run by name, tag, note or setting")
         self.field.setClearButtonEnabled(True)
+        dress_clear_button(self.field)
         self.field.setFixedWidth(theme().px(150))
         self.states = tool("filter-variant", "Filter by state, tag or star", small=True)
         self.diff = tool("compare", "Settings that differ between the marked runs", small=True)

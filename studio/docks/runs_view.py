@@ -14,17 +14,17 @@ from studio.widgets.painting import follow_theme
 from studio.widgets.table import prepare_table
 
 _WIDTHS = {
-    "star": 32,
-    "mark": 32,
-    "state": 112,
-    "run": 200,
-    "started": 132,
+    "star": 30,
+    "mark": 30,
+    "state": 100,
+    "run": 168,
+    "started": 124,
     "seconds": 92,
     "sweep": 120,
     "tags": 110,
     "note": 160,
 }
-_METRIC_WIDTH = {"best": 168, "last": 76}
+_METRIC_WIDTH = {"best": 156, "last": 72}
 
 
 class RunsView(QTableView):
@@ -44,7 +44,7 @@ class RunsView(QTableView):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.setSectionsMovable(False)
         self.setModel(model)
-        header.setSortIndicator(model.columns.index("started"), Qt.SortOrder.DescendingOrder)
+        header.setSortIndicator(*model.sorted_by)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
@@ -64,6 +64,7 @@ class RunsView(QTableView):
         header = self.horizontalHeader()
         numbers = {c for c, n in enumerate(self._runs.columns) if self._runs.is_number(n)}
         header.numbers = numbers  # type: ignore[attr-defined]
+        header.setSortIndicator(*self._runs.sorted_by)  # the columns may have moved
         self._set_widths()
         for place, column in enumerate(self._runs.columns):
             self.setColumnHidden(place, column in hidden)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from backend.core.errors import DocumentError
+from backend.core.files import parse_json
 from backend.core.workspace import Workspace
 
 _NETWORKS = (".onnx", ".safetensors", ".pt", ".pth")
@@ -19,7 +19,7 @@ def network_file(workspace: Workspace, run: str, node: str) -> Path:
     """
     note = workspace.runs / run / "nodes" / node / "outputs.json"
     try:
-        known = json.loads(note.read_bytes())
+        known = parse_json(note.read_bytes())
         fingerprint = str(known["fingerprint"])
         gives = ", ".join(map(str, known["outputs"].values()))
     except FileNotFoundError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtGui import QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -20,8 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from backend.core.errors import sentence
+from backend.core.files import write_atomic
 from studio.actions import BY_ID
-from studio.docks.cards import examples
+from studio.docks.cards import examples, templates_of
 from studio.docks.example_card import ExampleCard
 from studio.docks.graph_list import GraphFile, graph_file
 from studio.docks.welcome_runs import ended_since, last_of_each, standing
@@ -76,6 +79,7 @@ class WelcomeWidget(QWidget):
         self.side.opened.connect(self._open)
         self.side.cleared.connect(self._clear)
         self.main.chosen.connect(self.open_pipeline)
+        self.main.removed.connect(self._remove)
         self.main.away.compare.connect(self._compare)
         self.main.away.dismissed.connect(self._dismiss)
         recent.changed.connect(self.refresh)
@@ -105,6 +109,7 @@ class WelcomeWidget(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Files come and go while the page is away."""
         super().showEvent(event)
+        self._show_examples()
         self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -137,7 +142,22 @@ class WelcomeWidget(QWidget):
     def _show_examples(self) -> None:
         specs = self._session.catalog.specs
         titles = {name: spec.title for name, spec in specs.items()}
-        self.main.show_examples(titles)
+        self.main.show_examples(titles, templates_of(self._session.workspace))
+
+    def _remove(self, path: Path) -> None:
+        try:
+            text = path.read_bytes()
+            path.unlink()
+        except OSError as error:
+            self._session.tell(sentence(error), kind="bad")
+            return
+        self._show_examples()
+
+        def put_back() -> None:
+            write_atomic(path, text)
+            self._show_examples()
+
+        self._session.tell("Template removed.", path.stem, action=("Put back", put_back))
 
 
 def _row(path: Path, newest: Mapping[str, RunRow]) -> GraphFile:
@@ -150,10 +170,12 @@ class WelcomeMain(QWidget):
     """The sentence, the cards, and the keys worth knowing."""
 
     chosen = Signal(str)
+    removed = Signal(object)
+    """Path of a template that the user wants no more."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._titles: Mapping[str, str] | None = None
+        self._shown: object = None
         self.cards: list[ExampleCard] = []
         self._display = QLabel("Cut a network down. Run it on your phone.")
         self._display.setWordWrap(True)
@@ -184,17 +206,28 @@ class WelcomeMain(QWidget):
         follow_theme(self.restyle)
         self.restyle()
 
-    def show_examples(self, titles: Mapping[str, str]) -> None:
-        """Show a card for each pipeline that comes with the studio."""
-        if titles == self._titles:
+    def show_examples(self, titles: Mapping[str, str], templates: Path | None = None) -> None:
+        """Show a card for each example that comes with the studio, and for the user's own."""
+        own = sorted(templates.glob("*.json")) if templates is not None else []
+        wanted = (dict(titles), [(path, _changed_at(path)) for path in own])
+        if wanted == self._shown:
             return
-        self._titles = dict(titles)
+        self._shown = wanted
         for card in self.cards:
+            card.hide()
+            self._grid.removeWidget(card)
             card.deleteLater()
-        found = examples(ASSETS / "pipelines", self._titles)
-        self.cards = [ExampleCard(example, self._titles, self) for example in found]
+        found = examples(ASSETS / "pipelines", wanted[0])
+        mine = examples(templates, wanted[0]) if own and templates is not None else []
+        self.cards = [ExampleCard(example, wanted[0], self) for example in (*found, *mine)]
         for card in self.cards:
             card.clicked.connect(self._card_clicked)
+        for card in self.cards[len(found) :]:
+            remove = QAction("Remove this template", card)
+            remove.triggered.connect(partial(self.removed.emit, card.example.path))
+            card.addAction(remove)
+            card.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+            card.show()
         each = "Each example runs" if len(found) != 1 else "The example runs"
         self._sentence.setText(
             f"{each} here in minutes, with data that came with Fretsaw. "
@@ -249,6 +282,13 @@ class WelcomeMain(QWidget):
         for n, card in enumerate(self.cards):
             card.set_wide(is_wide)
             self._grid.addWidget(card, n // columns, n % columns)
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 class KeysRow(QWidget):

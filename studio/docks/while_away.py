@@ -12,11 +12,12 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from studio.theme import theme
 from studio.widgets.button import plain, quiet
 from studio.widgets.empty_state import Glyph
 from studio.widgets.painting import box, follow_theme, smooth
+from studio.words import is_moment
 
 _MOST = 3
 
@@ -39,8 +40,8 @@ class LastSeen:
     def __init__(self, root: Path) -> None:
         self._path = root / "studio" / "last_seen.json"
         try:
-            at = json.loads(self._path.read_text(encoding="utf-8"))["at"]
-            self.at: float | None = float(at)
+            at = parse_json(self._path.read_text(encoding="utf-8"))["at"]
+            self.at: float | None = float(at) if is_moment(at) else None
         except (OSError, ValueError, KeyError, TypeError):
             self.at = None
 

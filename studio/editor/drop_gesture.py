@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt
+from PySide6.QtCore import QMimeData, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QPen
 from PySide6.QtWidgets import QGraphicsRectItem
 
 from backend.core.errors import DocumentError
 from backend.core.graph import Link
-from studio.editor.gestures import snapped
+from studio.editor.gestures import landing
 from studio.editor.node_card import HEADER, WIDTH
 from studio.editor.splice import fitting_ports, link_near, splice_into
 from studio.theme import theme
@@ -76,7 +76,7 @@ class DropFromPalette:
             DocumentError: the document refuses it.
         """
         scene, document = self.view.scene(), self.view.session.document
-        at = (snapped(point.x() - WIDTH / 2), snapped(point.y() - HEADER / 2))
+        at = self._corner(point).toTuple()
         link = link_near(scene, point)
         if link is None or not fitting_ports(scene, type_id, link):
             return document.add(type_id, at=at)
@@ -106,8 +106,11 @@ class DropFromPalette:
             self._ghost.setPen(pen)
             self._ghost.setZValue(20)
             self.view.scene().addItem(self._ghost)
-        left, top = snapped(point.x() - WIDTH / 2), snapped(point.y() - HEADER / 2)
-        self._ghost.setRect(QRectF(left, top, WIDTH, 120))
+        self._ghost.setRect(QRectF(self._corner(point), QSizeF(WIDTH, 120)))
+
+    def _corner(self, point: QPointF) -> QPointF:
+        """Where the card begins whose head is held in the middle."""
+        return landing(self.view.session, point - QPointF(WIDTH / 2, HEADER / 2))
 
     def _light(self, link: Link | None) -> None:
         scene = self.view.scene()

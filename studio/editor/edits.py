@@ -23,6 +23,8 @@ from studio.editor.commands import (
 )
 
 LONGEST_NAME = 200
+COLLAPSED = "collapsed"
+"""Key beside x and y of a node whose card shows its head alone."""
 
 
 def node_added(
@@ -64,7 +66,18 @@ def moved(graph: Graph, places: Mapping[str, tuple[float, float]]) -> MoveNodes:
     """Plan moves; nodes that are there already are left out."""
     for name in places:
         graph.node(name)
-    after = {name: place(x, y) for name, (x, y) in places.items()}
+    after = {name: {**graph.layout.get(name, {}), **place(x, y)} for name, (x, y) in places.items()}
+    changed = {name: at for name, at in after.items() if graph.layout.get(name) != at}
+    return MoveNodes({name: graph.layout.get(name) for name in changed}, changed)
+
+
+def collapsed(graph: Graph, places: Mapping[str, tuple[float, float]], on: bool) -> MoveNodes:
+    """Plan to show nodes as their heads alone, or whole; ``places`` is where they are now."""
+    after = {}
+    for name, (x, y) in places.items():
+        graph.node(name)
+        at = {key: v for key, v in graph.layout.get(name, place(x, y)).items() if key != COLLAPSED}
+        after[name] = {**at, COLLAPSED: 1.0} if on else at
     changed = {name: at for name, at in after.items() if graph.layout.get(name) != at}
     return MoveNodes({name: graph.layout.get(name) for name in changed}, changed)
 
@@ -81,7 +94,7 @@ def titled(graph: Graph, field: str, value: str | int) -> list[Step]:
     if field == "seed" and not 0 <= int(value) <= MOST_SEED:
         raise DocumentError(f"The seed {value} is not between 0 and 2^63 - 1.")
     if field == "name" and not 0 < len(str(value)) <= LONGEST_NAME:
-        raise DocumentError(f"The name of a pipeline has 1 to {LONGEST_NAME} signs.")
+        raise DocumentError(f"The name of a graph has 1 to {LONGEST_NAME} signs.")
     old = getattr(graph, field)
     return [SetTitle({field: old}, {field: value})] if old != value else []
 

@@ -8,11 +8,14 @@ from typing import Any
 from backend.core.graph import Graph, GraphNode, Problem
 from backend.core.node import NodeSpec
 from studio.editor.card_preview import Preview
+from studio.editor.edits import COLLAPSED
 from studio.editor.node_card import CardPlan, NodeFace, card_plan
 from studio.editor.ports import PortFace, port_face
 from studio.editor.previews import has_preview, main_metric, preview_of, waiting
 from studio.editor.summaries import summary_of
+from studio.fields import words
 from studio.icons import node_icon
+from studio.remedies import remedies_for
 from studio.session import Session
 from studio.theme import theme
 
@@ -46,6 +49,7 @@ def face_of(session: Session, name: str) -> NodeFace:
         problems=len(problems),
         has_error=any(problem.severity == "error" for problem in problems),
         bypass=node.bypass,
+        collapsed=is_collapsed(graph, name),
         **shown,
     )
 
@@ -67,11 +71,17 @@ def plan_for(session: Session, name: str) -> CardPlan:
     inputs, outputs = ports_of(session, name)
     spec = session.catalog.specs.get(session.document.graph.nodes[name].type)
     if spec is None:
-        return card_plan(inputs, outputs, False)
+        return card_plan(inputs, outputs, False, False, is_collapsed(session.document.graph, name))
     fold = session.focus.fold if session.focus is not None else None
     run = fold.nodes.get(name) if fold is not None else None
     has_well = has_preview(spec) or (run is not None and str(run.state) == "failed")
-    return card_plan(inputs, outputs, has_well, _is_masked(fold, name, spec))
+    is_short = is_collapsed(session.document.graph, name)
+    return card_plan(inputs, outputs, has_well, _is_masked(fold, name, spec), is_short)
+
+
+def is_collapsed(graph: Graph, name: str) -> bool:
+    """Whether the card of a node shows its head alone."""
+    return bool(graph.layout.get(name, {}).get(COLLAPSED))
 
 
 def _is_masked(fold: Any, name: str, spec: NodeSpec) -> bool:
@@ -129,6 +139,7 @@ def _unknown(graph: Graph, name: str, node: GraphNode) -> NodeFace:
         inputs=inputs,
         outputs=outputs,
         unknown=True,
+        collapsed=is_collapsed(graph, name),
     )
 
 
@@ -164,7 +175,7 @@ def _missing(graph: Graph, name: str, spec: NodeSpec) -> frozenset[str]:
 def _in_short(problem: Problem, missing: frozenset[str]) -> str:
     if problem.where in missing:
         return f"no {problem.where} linked"
-    return f"{problem.where or 'settings'}: look here"
+    return f"check {words.label(problem.where).lower()}" if problem.where else "check the settings"
 
 
 # -- the run ---------------------------------------------------------------------------------------
@@ -175,7 +186,12 @@ def _run_part(session: Session, name: str, spec: NodeSpec) -> dict[str, Any]:
     fold = watch.fold if watch is not None else None
     run = fold.nodes.get(name) if fold is not None else None
     if watch is None or fold is None or run is None:
-        return {"state": "idle", "left": "not run", "preview": waiting(spec)}
+        return {
+            "state": "idle",
+            "left": "not run",
+            "right": _about(session.estimates.of(name)),
+            "preview": waiting(spec),
+        }
     state = run.state
     preview = preview_of(fold, watch.run.path, name, spec) or waiting(spec)
     share = run.fraction
@@ -183,11 +199,25 @@ def _run_part(session: Session, name: str, spec: NodeSpec) -> dict[str, Any]:
     if state == "failed":
         part["preview"] = Preview("sentence", run.error)
     part |= _footer(fold, run, name, state, share)
+    old = session.changes.of(name) if state in ("done", "cached", "warning") else None
+    if old is not None:
+        took = session.estimates.of(name) if run.cached else run.seconds
+        about = _about(took)
+        left = old.short if about else f"will run: {old.short}"
+        return part | {"state": "idle", "left": left, "right": about}
+    if state == "failed":
+        found = remedies_for(session.document.graph, session.catalog.specs, name, run.error)
+        part |= {"right": f"{len(found)} fix{'es' if len(found) > 1 else ''}"} if found else {}
     if state == "queued":
         part["summary"] = _waits_for(session, fold, name)
     if _is_masked(fold, name, spec):
         part |= {"masked_only": True, "left": "masked only", "right": "make it real"}
     return part
+
+
+def _about(seconds: float | None) -> str:
+    """A time that was measured before; nothing for none, or for one that nobody waits for."""
+    return f"about {duration(seconds)}" if seconds is not None and seconds >= 1 else ""
 
 
 def _footer(fold: Any, run: Any, name: str, state: str, share: float | None) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Placed:
         self.nodes: list[tuple[str, GraphNode, dict[str, float]]] = []
         for index, (name, node) in enumerate(part.nodes.items()):
             place = part.layout.get(name) or {"x": 0.0, "y": STEP * index}
-            moved = {"x": float(place["x"]) + dx, "y": float(place["y"]) + dy}
+            moved = {**place, "x": float(place["x"]) + dx, "y": float(place["y"]) + dy}
             self.nodes.append((self.names[name], node, moved))
         self.links = [Link(self._end(x.source), self._end(x.target)) for x in part.links]
         self.outside = [Link(a, self._end(b)) for a, b in data["outside"]]

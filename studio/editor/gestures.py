@@ -21,6 +21,7 @@ from studio.tokens import token
 
 if TYPE_CHECKING:
     from studio.editor.view import GraphView
+    from studio.session import Session
 
 SNAP = float(token("space.canvas_snap"))
 _ADDING = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
@@ -207,7 +208,7 @@ class MoveDrag(Gesture):
         """Show them where they would go."""
         lead = self._from[self.name]
         goal = lead + self.way(position)
-        step = QPointF(snapped(goal.x()), snapped(goal.y())) - lead
+        step = landing(self.session, goal) - lead
         self._to = {name: place + step for name, place in self._from.items()}
         self.scene.show_places(self._to)
         for note, corner in self._notes.items():
@@ -352,6 +353,7 @@ class Guides(QGraphicsItem):
         painter.drawLines(self._lines)
 
 
-def snapped(value: float) -> float:
-    """Return the nearest place on the grid of cards."""
-    return round(value / SNAP) * SNAP
+def landing(session: Session, goal: QPointF) -> QPointF:
+    """Return where a thing dragged to ``goal`` lands: on the grid, or on a whole pixel."""
+    step = SNAP if session.settings.values.grid_snap else 1.0
+    return QPointF(round(goal.x() / step) * step, round(goal.y() / step) * step)

@@ -65,6 +65,8 @@ def remedy_of(item: NodeItem) -> str:
         return "make_real"
     if face.right == "Resume":
         return "resume"
+    if face.right.endswith((" fix", " fixes")):
+        return "fix"
     if face.right == "show":
         return "show_problem"
     return ""

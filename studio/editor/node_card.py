@@ -56,6 +56,7 @@ class NodeFace:
     bypass: bool = False
     masked_only: bool = False
     unknown: bool = False
+    collapsed: bool = False
 
     @property
     def words(self) -> str:
@@ -64,17 +65,41 @@ class NodeFace:
         parts += [text for text in (self.left, self.right, self.summary) if text]
         if self.bypass:
             parts.insert(1, "bypassed")
+        if self.collapsed:
+            parts.append("collapsed")
         if self.problems:
             parts.append(f"{self.problems} problem{'s' if self.problems > 1 else ''}")
         return ", ".join(dict.fromkeys(parts))
 
 
 class CardPlan:
-    """Where things are on a card of so many ports: the same for every card of that shape."""
+    """Where things are on a card of so many ports: the same for every card of that shape.
+
+    One that is collapsed has its head alone, and its ports beside that.
+    """
 
     def __init__(
-        self, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...], preview: bool, mask: bool
+        self,
+        inputs: tuple[PortFace, ...],
+        outputs: tuple[PortFace, ...],
+        preview: bool,
+        mask: bool,
+        collapsed: bool = False,
     ) -> None:
+        self.collapsed = collapsed
+        self.badge = QRectF(WIDTH - 12, -6, 16, 16)
+        if collapsed:
+            self.preview = None
+            self.height = 1 + HEADER + KERF + 1 + (STRIPE if mask else 0)
+            self.footer = self.remedy = QRectF()
+            self.stripe = QRectF(1, 1 + HEADER + KERF, WIDTH - 2, STRIPE) if mask else None
+            self.rect = QRectF(0, 0, WIDTH, self.height)
+            self.spots = tuple(
+                PortSpot(face, QPointF(x, 1 + HEADER * (index + 1) / (len(faces) + 1)))
+                for x, faces in ((0.0, inputs), (WIDTH - 1, outputs))
+                for index, face in enumerate(faces)
+            )
+            return
         rows = max(len(inputs), len(outputs))
         top = 1 + HEADER + KERF + 5
         self.preview = QRectF(9, top + rows * ROW + 3, WIDTH - 18, PREVIEW) if preview else None
@@ -83,7 +108,6 @@ class CardPlan:
         self.stripe = QRectF(1, below + FOOTER, WIDTH - 2, STRIPE) if mask else None
         self.height = below + FOOTER + (STRIPE if mask else 0) + 1
         self.rect = QRectF(0, 0, WIDTH, self.height)
-        self.badge = QRectF(WIDTH - 12, -6, 16, 16)
         self.remedy = QRectF(WIDTH / 2, below, WIDTH / 2, FOOTER)
         self.spots = tuple(
             PortSpot(face, QPointF(x, top + index * ROW + ROW / 2 - 1))
@@ -94,15 +118,20 @@ class CardPlan:
 
 @lru_cache(maxsize=256)
 def card_plan(
-    inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...], preview: bool, mask: bool = False
+    inputs: tuple[PortFace, ...],
+    outputs: tuple[PortFace, ...],
+    preview: bool,
+    mask: bool = False,
+    collapsed: bool = False,
 ) -> CardPlan:
     """Return the measures of a card; cards of one kind share them."""
-    return CardPlan(inputs, outputs, preview, mask)
+    return CardPlan(inputs, outputs, preview, mask, collapsed)
 
 
 def plan_of(face: NodeFace) -> CardPlan:
     """Return the measures that a face needs."""
-    return card_plan(face.inputs, face.outputs, face.preview is not None, face.masked_only)
+    has_well = face.preview is not None
+    return card_plan(face.inputs, face.outputs, has_well, face.masked_only, face.collapsed)
 
 
 def card_font(pixels: float, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
@@ -154,10 +183,11 @@ def paint_card(
         _paint_from_afar(painter, face, plan)
         return
     _paint_header(painter, face, phase)
-    _paint_port_names(painter, plan)
-    if plan.preview is not None and face.preview is not None:
-        paint_preview(painter, plan.preview, face.preview, _ink_of(face))
-    _paint_footer(painter, face, plan)
+    if not plan.collapsed:
+        _paint_port_names(painter, plan)
+        if plan.preview is not None and face.preview is not None:
+            paint_preview(painter, plan.preview, face.preview, _ink_of(face))
+        _paint_footer(painter, face, plan)
     if plan.stripe is not None:
         _paint_stripe(painter, plan)
     if face.problems:
@@ -197,7 +227,8 @@ def _paint_header(painter: QPainter, face: NodeFace, phase: float | None) -> Non
         painter.setPen(theme().color("muted"))
         draw_text(painter, room.adjusted(used + 5, 0, 0, 0), face.label, card_font(13))
     painter.setPen(theme().color("muted"))
-    text = "bypassed" if face.bypass else face.summary
+    said = face.left if face.collapsed and face.state != "idle" else face.summary
+    text = "bypassed" if face.bypass else said
     draw_text(painter, QRectF(42, 22, 110, 14), text, card_font(11))
     paint_ring(painter, QRectF(160, 10, 22, 22), face.state, face.percent, phase)
 
@@ -205,10 +236,15 @@ def _paint_header(painter: QPainter, face: NodeFace, phase: float | None) -> Non
 def _paint_from_afar(painter: QPainter, face: NodeFace, plan: CardPlan) -> None:
     """Paint the title so large that it can still be read, and the state as the kerf's colour."""
     painter.setPen(theme().color("muted"))
-    draw_text(painter, QRectF(42, 10, WIDTH - 54, 22), face.label, card_font(18))
     if face.state not in ("idle", "queued", *_CUT):
         track = QRectF(1, 1 + HEADER, WIDTH - 2, KERF)
         painter.fillRect(track, theme().color(tone_of(face.state)))
+    if plan.collapsed:
+        painter.setPen(theme().color("muted" if face.bypass else "ink"))
+        font = card_font(20, QFont.Weight.DemiBold)
+        draw_text(painter, QRectF(42, 8, WIDTH - 54, 26), face.title, font, strike=face.bypass)
+        return
+    draw_text(painter, QRectF(42, 10, WIDTH - 54, 22), face.label, card_font(18))
     painter.setPen(theme().color("muted" if face.bypass else "ink"))
     room = QRectF(12, HEADER + 10, WIDTH - 22, plan.height - HEADER - 16)
     font = card_font(22, QFont.Weight.DemiBold)

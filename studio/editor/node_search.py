@@ -40,7 +40,7 @@ def group_of(spec: NodeSpec) -> str:
 
 
 def grouped(specs: Iterable[NodeSpec]) -> dict[str, list[NodeSpec]]:
-    """Return groups in the order of a pipeline, those not known to us at the end."""
+    """Return groups in the order of a graph, those not known to us at the end."""
     found: dict[str, list[NodeSpec]] = {title: [] for title in dict.fromkeys(GROUPS.values())}
     for spec in sorted(specs, key=lambda spec: spec.title.lower()):
         found.setdefault(group_of(spec), []).append(spec)

@@ -17,7 +17,7 @@ from studio.editor.node_delegate import NodeDelegate
 from studio.editor.nodes_model import ROW, GroupRow, NodeRow, NodesModel
 from studio.editor.palette_memory import PaletteMemory
 from studio.editor.view import GraphView
-from studio.icons import icon, node_icon, paint_icon
+from studio.icons import dress_clear_button, icon, node_icon, paint_icon
 from studio.theme import theme
 from studio.widgets.keycap import KeyCap
 
@@ -303,6 +303,7 @@ class SearchField(QLineEdit):
         assert self._cap is not None
         self._cap.setVisible(not text)
         self.setClearButtonEnabled(bool(text))
+        dress_clear_button(self)
 
 
 def beside(session: Session) -> tuple[float, float]:

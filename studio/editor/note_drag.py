@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent
 
-from studio.editor.gestures import Gesture, snapped
+from studio.editor.gestures import Gesture, landing
 from studio.editor.note_item import HEAD, SMALLEST, NoteItem
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class FrameDrag(Gesture):
     def drag(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Show it where it would go."""
         goal = self._rect.topLeft() + self.way(position)
-        self._step = QPointF(snapped(goal.x()), snapped(goal.y())) - self._rect.topLeft()
+        self._step = landing(self.session, goal) - self._rect.topLeft()
         self.scene.show_places({name: place + self._step for name, place in self._from.items()})
         for note, rect in self._notes.items():
             item = self.scene.note_items.get(note)
@@ -97,10 +97,10 @@ class NoteResize(Gesture):
 
     def drag(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Show the size it would have."""
-        corner = self._rect.bottomRight() + self.way(position)
+        corner = landing(self.session, self._rect.bottomRight() + self.way(position))
         self._new = QRectF(self._rect)
-        self._new.setWidth(max(snapped(corner.x()) - self._rect.left(), SMALLEST))
-        self._new.setHeight(max(snapped(corner.y()) - self._rect.top(), HEAD + 8))
+        self._new.setWidth(max(corner.x() - self._rect.left(), SMALLEST))
+        self._new.setHeight(max(corner.y() - self._rect.top(), HEAD + 8))
         self.item.place(self._new)
 
     def commit(self, position: QPointF) -> None:

@@ -25,7 +25,8 @@ def numbered(notes: list[Note]) -> list[Note]:
         full |= {key: str(full[key]) for key in ("kind", "text", "color")}
         taken = {other["id"] for other in found}
         if not isinstance(note.get("id"), str) or note["id"] in taken:
-            full["id"] = _free(taken | {other.get("id") for other in notes})
+            ids = [other.get("id") for other in notes]
+            full["id"] = _free(taken | {id for id in ids if isinstance(id, str)})
         found.append(full)
     return found
 

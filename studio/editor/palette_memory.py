@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from PySide6.QtCore import QObject, Signal
 
-from backend.core.files import write_atomic
+from backend.core.files import parse_json, write_atomic
 from backend.core.workspace import Workspace
 
 _MOST_RECENT = 5
@@ -81,7 +81,7 @@ def _texts(value: Any) -> list[str]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

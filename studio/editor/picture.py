@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QBuffer, QRectF, QSize
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QGraphicsItem
 
 from backend.core.errors import DocumentError
+from backend.core.files import write_atomic
 from studio.editor.scene import GraphScene
 from studio.theme import theme
 
@@ -36,21 +37,32 @@ def save(scene: GraphScene, path: Path) -> None:
     Raises:
         DocumentError: it cannot be written there.
     """
-    if path.suffix.lower() != ".svg":
-        if not raster(scene, 2.0).save(str(path)):
+    if not path.parent.is_dir():
+        raise _not_written(path)
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    if path.suffix.lower() == ".svg":
+        _draw_vectors(scene, buffer)
+    else:
+        kind = path.suffix.lower().lstrip(".") or "png"
+        if not raster(scene, 2.0).save(buffer, kind):  # type: ignore[call-overload]
             raise _not_written(path)
-        return
+    try:  # whole or not at all: a disk that fills up must not leave half a picture
+        write_atomic(path, bytes(buffer.data().data()))
+    except OSError as error:
+        raise _not_written(path) from error
+
+
+def _draw_vectors(scene: GraphScene, buffer: QBuffer) -> None:
     from PySide6.QtSvg import QSvgGenerator
 
     rect = _rect(scene)
     generator = QSvgGenerator()
-    generator.setFileName(str(path))
+    generator.setOutputDevice(buffer)
     generator.setSize(rect.size().toSize())
     generator.setViewBox(QRectF(0, 0, rect.width(), rect.height()))
     generator.setTitle(scene.graph.name)
-    painter = QPainter()
-    if not painter.begin(generator):
-        raise _not_written(path)
+    painter = QPainter(generator)
     room = QRectF(0, 0, rect.width(), rect.height())
     painter.fillRect(room, theme().color("bench"))
     paint(scene, painter, room, rect)

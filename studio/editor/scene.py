@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsScene
 
 from backend.core.graph import Change, Graph, Link
 from studio.editor.canvas_state import CanvasState, LinkInHand
+from studio.editor.faces import is_collapsed
 from studio.editor.hits import Hit, find_hit
 from studio.editor.link_item import LinkItem
 from studio.editor.node_card import WIDTH
@@ -56,6 +57,7 @@ class GraphScene(QGraphicsScene):
         session.catalog.changed.connect(self._specs_changed)
         session.selection.changed.connect(self._selected)
         session.focus_changed.connect(self._focused)
+        session.changes.changed.connect(self._refresh_all)
         theme().changed.connect(self._restyle)
         self._problems: dict[str, tuple[str, ...]] = {}
         self._specs = session.catalog.specs
@@ -108,6 +110,8 @@ class GraphScene(QGraphicsScene):
         elif change.kind == "disconnected" and link is not None:
             self._remove_link(link)
         elif change.kind == "moved" and name in self.node_items:
+            if self.node_items[name].plan.collapsed != is_collapsed(self.graph, name):
+                self._refresh(name)
             self._place_node(name)
         elif change.kind == "notes":
             self._sync_notes()
@@ -171,9 +175,12 @@ class GraphScene(QGraphicsScene):
             self._links_of.get(name, set()).discard(link)
         self._refresh_ends(link)
 
-    def _refresh_ends(self, link: Link) -> None:
-        for name in (link.source_node, link.target_node):
+    def _refresh_all(self, names: Iterable[str]) -> None:
+        for name in names:
             self._refresh(name)
+
+    def _refresh_ends(self, link: Link) -> None:
+        self._refresh_all((link.source_node, link.target_node))
 
     def _refresh(self, name: str) -> None:
         item = self.node_items.get(name)
@@ -328,8 +335,7 @@ class GraphScene(QGraphicsScene):
             item.update()
 
     def _restyle(self) -> None:
-        for name in self.node_items:
-            self._refresh(name)
+        self._refresh_all(self.node_items)
         for link in self.link_items.values():
             self._dress(link)
         self.invalidate()
@@ -356,8 +362,7 @@ class GraphScene(QGraphicsScene):
         names = found.keys() | self._problems.keys()
         stale = [name for name in names if found.get(name) != self._problems.get(name)]
         self._problems = found
-        for name in stale:
-            self._refresh(name)
+        self._refresh_all(stale)
 
     def _focused(self) -> None:
         if self._watch is not None:

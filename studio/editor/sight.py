@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LEAST, MOST = 0.25, 2.0
 """Zooms that the wheel reaches; a graph too large for the least may be fitted smaller."""
 LEAST_FIT = 0.05
-FIT_MARGIN = 40.0
+FIT_MARGIN = 24.0
 
 
 class Sight(QObject):
@@ -59,6 +59,7 @@ class Sight(QObject):
             self._view.centerOn(center)
         else:
             self.glide(zoom, center)
+            self.is_fitted = True  # on its way there; another size ends the way in the new fit
 
     def glide(self, zoom: float, center: QPointF) -> None:
         """Go to a zoom and a place, eased."""

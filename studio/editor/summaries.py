@@ -1,4 +1,7 @@
-"""One line of a node's settings for its card, made from the schema alone."""
+"""One line of a node's settings for its card, made from the schema alone.
+
+A card has no room for titles, so it calls settings by their names, which are shorter.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def summary_of(schema: dict[str, Any], params: dict[str, Any]) -> str:
 
 
 def _said(name: str, field: dict[str, Any], value: Any, *, is_changed: bool) -> str:
-    words = str(field.get("title") or name).replace("_", " ").lower()
+    words = name.replace("_", " ").lower()
     if isinstance(value, bool):
         return (words if value else f"no {words}") if is_changed else ""
     if isinstance(value, int | float):
@@ -45,10 +48,10 @@ def _said(name: str, field: dict[str, Any], value: Any, *, is_changed: bool) -> 
 
 def _number(words: str, field: dict[str, Any], value: float) -> str:
     figure = f"{value:g}" if isinstance(value, float) else f"{value}"
-    unit = field.get("unit")
-    if unit and words.startswith(str(unit)):  # "2 s" says that it is seconds
+    unit = str(field.get("unit", ""))
+    if unit and words.startswith(unit):  # "2 s" says that it is seconds
         return f"{figure} {unit}"
-    if unit:
+    if unit and len(unit) < len("epochs"):  # a word there says nothing that the name does not
         return f"{words} {figure} {unit}"
     if words.endswith("s") and " " not in words and isinstance(value, int):
         return f"{figure} {words[:-1] if value == 1 else words}"
@@ -59,6 +62,9 @@ def _word(field: dict[str, Any], value: str) -> str:
     tail = value.replace("\\", "/").rstrip("/").rpartition("/")[2]
     if "enum" not in field:
         return tail
+    label = str(field.get("labels", {}).get(value, ""))
+    if label:
+        return label if label[:2].isupper() else label[:1].lower() + label[1:]
     letters = value.replace("_", "")
     if letters.isalpha() and not _VOWELS & set(letters.lower()):
         return value.upper()  # sgd, vgg: nobody says them as words

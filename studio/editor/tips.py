@@ -6,6 +6,7 @@ from html import escape
 
 from studio.editor.hits import Hit
 from studio.editor.ports import PortFace
+from studio.resuming import goes_on
 from studio.session import Session
 from studio.theme import theme
 
@@ -47,6 +48,9 @@ def _node(session: Session, name: str) -> str:
             lines.append(f'<span style="color:{muted}">{escape(spec.source)}</span>')
     lines += [escape(problem.text) for problem in session.document.problems_of(name)]
     lines += [escape(text) for text in _from_run(session, name)]
+    old = session.changes.of(name)
+    if old is not None:
+        lines.append(escape(old.long))
     stored = session.runner.stale(session.document.graph).get(name)
     if stored is not None and stored.why:
         lines.append(escape(stored.why))
@@ -57,4 +61,7 @@ def _from_run(session: Session, name: str) -> list[str]:
     run = session.focus.fold.nodes.get(name) if session.focus is not None else None
     if run is None:
         return []
-    return [text for text in (run.error, *run.warnings[:3]) if text]
+    rest = ""
+    if run.state in ("cancelled", "crashed") and session.focus is not None:
+        rest = f"Resume: {goes_on(session.focus, session.catalog.specs)}"
+    return [text for text in (run.error, *run.warnings[:3], rest) if text]

@@ -8,11 +8,14 @@ from typing import Any
 from backend.core.graph import Graph
 from backend.core.node import NodeSpec
 from studio.differences import shown
+from studio.fields import words as fields
 
 
-def words(param: str) -> str:
-    """Write the name of a setting in words."""
-    return param.replace("_", " ").strip() or param
+def words(param: str, spec: NodeSpec | None = None) -> str:
+    """Name a setting as the form does, within a sentence."""
+    known = (spec.params.get("properties") or {}).get(param, {}) if spec else {}
+    label = fields.label(param, str(known.get("title", ""))).strip() or param
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def kind(specs: Mapping[str, NodeSpec], type: str) -> str:
@@ -48,12 +51,12 @@ def removal(verb: str, what: str, links: Collection[object], notes: Collection[o
     return f"{verb} {things(what, links=0 if what else len(links), notes=len(notes))}"
 
 
-def setting(node: str, params: Mapping[str, Any]) -> str:
+def setting(node: str, params: Mapping[str, Any], spec: NodeSpec | None = None) -> str:
     """Name a change of settings: the value of one, the names of several."""
     if len(params) == 1:
         ((param, value),) = params.items()
-        return f"Set {node} {words(param)} to {shown(value)}"
-    return f"Set {node} {', '.join(words(param) for param in params)}"
+        return f"Set {node} {words(param, spec)} to {shown(value)}"
+    return f"Set {node} {', '.join(words(param, spec) for param in params)}"
 
 
 def naming(name: str) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from studio.fields import words
 from studio.fields.editor import Editor
 from studio.fields.reading import NOTHING
 from studio.fields.spec import FieldSpec
-from studio.icons import paint_icon
-from studio.theme import theme
+from studio.widgets.combo import Combo
 from studio.widgets.segment import Segment
 from studio.widgets.switch import Switch
 
@@ -46,35 +43,12 @@ class SegmentEditor(Editor):
         self.segment.setGeometry(self.rect())
 
 
-class _Combo(QComboBox):
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()  # scrolling a form must not change what is under the pointer
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        painter = QPainter(self)
-        style = self.style()
-        style.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option, painter, self)
-        look = theme()
-        size = look.px(15)
-        arrow = QRectF(self.width() - size - look.px(8), (self.height() - size) / 2, size, size)
-        is_on = self.isEnabled()
-        text = self.currentText() or self.placeholderText()
-        dim = not self.currentText() or not is_on
-        paint_icon(painter, "chevron-down", arrow, look.color("muted" if is_on else "disabled_ink"))
-        painter.setPen(look.color("disabled_ink" if not is_on else "muted" if dim else "ink"))
-        room = QRect(look.px(9), 0, int(arrow.left()) - look.px(13), self.height())
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), text)
-
-
 class ComboEditor(Editor):
     """Many choices, or long ones."""
 
     def __init__(self, spec: FieldSpec, parent: QWidget | None = None) -> None:
         super().__init__(spec, parent)
-        self.combo = _Combo(self)
+        self.combo = Combo(self)
         for choice in spec.choices:
             self.combo.addItem(words.choice(choice, spec.choice_labels))
         self.combo.activated.connect(self._picked)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any
 
+from backend.core.files import parse_json
 from backend.core.schema import faults
 from studio.fields import words
 from studio.fields.spec import FieldSpec
@@ -68,7 +68,7 @@ def _read(spec: FieldSpec, text: str) -> Any:
     if spec.kind in ("integer", "number"):
         return _checked(spec, _number(stripped, is_whole=spec.kind == "integer", spec=spec))
     try:
-        return _checked(spec, json.loads(stripped))
+        return _checked(spec, parse_json(stripped))
     except ValueError as error:
         if isinstance(error, UnreadableError):
             raise

@@ -100,7 +100,7 @@ class FieldSpec:
     def range(self) -> str:
         """Say all that is allowed: bounds with the unit, or the choices."""
         if self.kind == "choice":
-            return ", ".join(map(str, self.choices))
+            return ", ".join(map(self.show, self.choices))
         if self.kind == "bool":
             return "on, off"
         text = self.bounds()

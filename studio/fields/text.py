@@ -139,9 +139,14 @@ class TextEditor(Editor):
         return words.show(self.value) if not isinstance(self.value, bool) else str(self.value)
 
     def _show_slider(self) -> None:
-        is_number = isinstance(self.value, int | float)
-        if self.slider is not None and is_number and math.isfinite(self.value):
-            self.slider.set_value(float(self.value))
+        if self.slider is None or not isinstance(self.value, int | float):
+            return
+        try:
+            place = float(self.value)
+        except OverflowError:  # a whole number that no float holds is out of every slider's sight
+            return
+        if math.isfinite(place):
+            self.slider.set_value(place)
 
     def _typed(self, text: str) -> None:
         if is_unfinished(self.spec, text):

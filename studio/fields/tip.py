@@ -98,8 +98,7 @@ class FieldTip(QWidget):
 
         facts = []
         if spec.has_default:
-            default = spec.default if spec.kind == "choice" else spec.show(spec.default)
-            facts.append(fact("Default", str(default) if str(default) else "empty"))
+            facts.append(fact("Default", spec.show(spec.default) or "empty"))
         if spec.range():
             facts.append(fact("Range", spec.range()))
         if spec.is_log:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from studio.plotting.smoothing import Floats
 
+_FARTHEST = 1e300
+
 
 @dataclass(frozen=True)
 class Buckets:
@@ -95,4 +97,5 @@ def value_range(parts: list[Floats], *, hide_outliers: bool = False) -> tuple[fl
         reach = inner_high - inner_low
         if reach > 0:
             low, high = max(low, inner_low - 0.5 * reach), min(high, inner_high + 0.5 * reach)
-    return low, high
+    # What lies beyond cannot be told apart on an axis, and the distance of the two must be finite.
+    return max(low, -_FARTHEST), min(high, _FARTHEST)

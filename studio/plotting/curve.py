@@ -51,6 +51,8 @@ class Curve:
     series: Series = field(default_factory=Series)
     epoch_steps: float | None = None
     is_hidden: bool = False
+    began: float | None = None
+    """When its node began, on the clock of the points' times."""
     short: str = ""
     """The name where there is little room; the name itself when empty."""
 
@@ -74,7 +76,7 @@ class Curve:
         """Positions (N,) on the x axis of the chosen kind; None where they are not known."""
         series = self.series
         if options.x_mode == "time":
-            found = series.seconds
+            found = series.seconds(self.began)
         elif options.x_mode == "epoch":
             found = series.steps / self.epoch_steps if self.epoch_steps else None
         else:
@@ -88,7 +90,9 @@ class Curve:
             return None
         at = broken.step
         if options.x_mode == "time":
-            at = broken.seconds
+            if self.began is None:
+                return None
+            at = broken.time - self.began
         elif options.x_mode == "epoch":
             if not self.epoch_steps:
                 return None

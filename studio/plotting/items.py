@@ -59,6 +59,7 @@ class CurveItems:
 
     def __init__(self, view: pg.ViewBox) -> None:
         self._view = view
+        self._is_plain = False
         self.band = BandItem()
         self.raw = pg.PlotCurveItem(antialias=True, connect="finite", skipFiniteCheck=False)
         self.smooth = pg.PlotCurveItem(antialias=True, connect="finite", skipFiniteCheck=False)
@@ -80,6 +81,10 @@ class CurveItems:
         for item, level in zip(self.all, (_Z_BAND, _Z_RAW, _Z_SMOOTH, _Z_SMOOTH), strict=True):
             item.setZValue(level + nearer)
 
+    def set_plain(self, on: bool) -> None:
+        """Draw the smoothed line alone: many raw lines hide each other, and take long."""
+        self._is_plain = on
+
     def remove(self) -> None:
         """Take the items out of the view."""
         for item in self.all:
@@ -97,7 +102,7 @@ class CurveItems:
         if self.band.isVisible():
             self.band.show_band(drawing.band, band_color(color))
         top = drawing.raw if drawing.smooth is None else drawing.smooth
-        has_raw = drawing.smooth is not None and not steps_back
+        has_raw = drawing.smooth is not None and not steps_back and not self._is_plain
         self.raw.setVisible(has_raw)
         if has_raw:
             self._set(self.raw, drawing.raw, make_pen(faint(color), 1.0))

@@ -207,6 +207,8 @@ class Legend(QWidget):
             self._flow.addWidget(entry)
             entry.show()
         self._flow.addWidget(self.sample)
+        self._flow.invalidate()
+        self._flow.activate()  # at once: entries must never lie on each other
 
     def _make(self, curve: Curve) -> LegendEntry:
         entry = LegendEntry(curve, self)

@@ -35,7 +35,10 @@ _WORDS = {
 _PERCENT = ("top1", "top5", "acc", "accuracy", "agreement", "percent", "map", "miou")
 _HIGHER = (*_PERCENT, "psnr", "ssim", "f1", "fps", "snr", "sqnr", "auc", "overlap")
 _LOWER = ("loss", "error", "ms", "bytes", "params", "macs", "flops", "fid", "kid", "lpips")
-_LOWER_TOO = ("seconds", "energy", "area", "latency", "mse", "mae", "perplexity", "clipped")
+_LOWER_TOO = (
+    *("seconds", "s", "energy", "area", "latency", "memory", "size", "kb", "mb"),
+    *("mse", "mae", "rmse", "err", "kl", "gap", "drop", "perplexity", "clipped"),
+)
 _COUNTS = ("params", "macs", "flops", "samples", "step", "epoch", "count")
 
 

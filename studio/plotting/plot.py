@@ -22,6 +22,8 @@ from studio.plotting.view import PlotView
 from studio.theme import theme
 from studio.widgets.elided import ElidedLabel
 
+MOST_WHOLE = 8
+"""Above so many curves in a plot only the first keeps its raw line and its band."""
 _MARGIN = 0.06
 
 
@@ -116,6 +118,7 @@ class Plot(QWidget):
         low, high = self._x_range(placed)
         pixels = max(self.view.width(), 50.0)
         drawn: list[tuple[CurveItems, Curve, Drawing]] = []
+        is_crowded = len(placed) > MOST_WHOLE
         for order, curve in enumerate(self._curves):
             items = self._items.get(curve.key)
             if items is None:
@@ -125,7 +128,9 @@ class Plot(QWidget):
             if where is None:
                 items.hide()
                 continue
-            has_band = self.options.has_band and self.emphasis in (None, curve.key)
+            is_whole = not is_crowded or curve.key == self.emphasis or order == 0
+            items.set_plain(not is_whole)
+            has_band = self.options.has_band and is_whole and self.emphasis in (None, curve.key)
             drawn.append((items, curve, draw(where, low, high, pixels, has_band=has_band)))
         points = sum(drawing.points for _, _, drawing in drawn)
         self._dropped = sum(drawing.dropped for _, _, drawing in drawn)
@@ -275,6 +280,8 @@ class Plot(QWidget):
         self.canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.hideButtons()
+        # Room for half of the last tick's words.
+        self.canvas.plotItem.layout.setContentsMargins(0, 0, theme().px(14), 0)
         self.title, self.unit = QLabel(), QLabel()
         self.note = ElidedLabel("", "micro", "muted")
         self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -18,7 +18,7 @@ class Broken:
     """Where a series stopped being finite: the step, and what it became."""
 
     step: float
-    seconds: float
+    time: float
     word: str
 
 
@@ -28,9 +28,8 @@ class Series:
     def __init__(self) -> None:
         self._steps = np.empty(64)
         self._values = np.empty(64)
-        self._smooth = np.empty(64)
-        self._times = np.empty(64)
-        self._has_times = False
+        self._smooth = np.empty(64, dtype=np.float32)
+        self._points: Any = None
         self._size = 0
         self._smoothed = 0
         self._smoother = Smoother(0.0)
@@ -58,10 +57,8 @@ class Series:
         # A copy: numpy looking into an array would forbid its owner to append.
         steps = np.array(points.steps[self._size : count], dtype=np.float64)
         values = np.array(points.values[self._size : count], dtype=np.float64)
-        times = getattr(points, "times", ())
-        self._has_times = len(times) >= count
-        clock = times[self._size : count] if self._has_times else np.zeros(len(steps))
-        self._append(steps, values, np.array(clock, dtype=np.float64))
+        self._points = points
+        self._append(steps, values)
         return True
 
     def smooth(self, weight: float) -> Floats:
@@ -77,7 +74,8 @@ class Series:
             self._smoothed = 0
         if self._smoothed < self._size:
             part = slice(self._smoothed, self._size)
-            self._smooth[part] = self._smoother.feed(self._steps[part], self._values[part])
+            with np.errstate(over="ignore"):  # float32 ends sooner than what a run may write
+                self._smooth[part] = self._smoother.feed(self._steps[part], self._values[part])
             self._smoothed = self._size
         return self._smooth[: self._size]
 
@@ -91,13 +89,13 @@ class Series:
         """Values (N,) in the order of the steps; NaN where they were not finite."""
         return self._sorted(self._values)
 
-    @property
-    def seconds(self) -> Floats | None:
-        """Seconds since the first point (N,), where the points say when they were made."""
-        if not self._has_times or not self._size:
+    def seconds(self, began: float | None = None) -> Floats | None:
+        """Seconds since ``began`` or the first point (N,); None where points have no times."""
+        since = getattr(self._points, "since", ())
+        if not self._size or len(since) < self._size:
             return None
-        times = self._sorted(self._times)
-        return times - float(self._times[0])
+        offset = 0.0 if began is None else self._points.began - began
+        return self._sorted(np.array(since[: self._size], dtype=np.float64)) + offset
 
     # -- inner -----------------------------------------------------------------------------------
 
@@ -124,31 +122,29 @@ class Series:
         self._is_sorted, self._order, self.broken = True, None, None
         self.version += 1
 
-    def _append(self, steps: Floats, values: Floats, times: Floats) -> None:
+    def _append(self, steps: Floats, values: Floats) -> None:
         size = self._size + len(steps)
         if size > len(self._steps):
-            room = max(size, 2 * len(self._steps))
-            for name in ("_steps", "_values", "_smooth", "_times"):
-                grown = np.empty(room)
+            room = size + size // 4
+            for name in ("_steps", "_values", "_smooth"):
+                grown = np.empty(room, dtype=getattr(self, name).dtype)
                 grown[: self._size] = getattr(self, name)[: self._size]
                 setattr(self, name, grown)
         is_finite = np.isfinite(values)
         if self.broken is None and not is_finite.all():
-            self._note_broken(steps, values, times, is_finite)
+            self._note_broken(steps, values, is_finite)
         before = self._steps[self._size - 1] if self._size else steps[0]
         if self._is_sorted and bool((np.diff(steps, prepend=before) < 0).any()):
             self._is_sorted = False
         self._order = None
         self._steps[self._size : size] = steps
         self._values[self._size : size] = np.where(is_finite, values, np.nan)
-        self._times[self._size : size] = times
         self._size = size
         self.version += 1
 
-    def _note_broken(
-        self, steps: Floats, values: Floats, times: Floats, is_finite: NDArray[np.bool_]
-    ) -> None:
+    def _note_broken(self, steps: Floats, values: Floats, is_finite: NDArray[np.bool_]) -> None:
         first = int(np.argmin(is_finite))
-        start = float(self._times[0]) if self._size else float(times[0])
         word = "NaN" if np.isnan(values[first]) else "infinite"
-        self.broken = Broken(float(steps[first]), float(times[first]) - start, word)
+        since, place = getattr(self._points, "since", ()), self._size + first
+        time = self._points.began + since[place] if place < len(since) else 0.0
+        self.broken = Broken(float(steps[first]), float(time), word)

@@ -74,7 +74,8 @@ class Smoother:
         mass = is_known.astype(np.float64)
         sums[0] += decay[0] * self._sum
         mass[0] += decay[0] * self._mass
-        scan(decay, sums, mass)
+        with np.errstate(over="ignore", invalid="ignore"):  # values at the end of what floats hold
+            scan(decay, sums, mass)
         self._sum, self._mass, self._last = float(sums[-1]), float(mass[-1]), float(steps[-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(is_known, sums / mass, np.nan)

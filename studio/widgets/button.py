@@ -23,7 +23,8 @@ from studio.widgets.painting import (
 class Button(QPushButton):
     """A push button; `kind` is primary, plain, quiet, danger or link, `icon_name` an mdi6 name.
 
-    Make it with the functions below; a window shows at most one primary button at rest.
+    Make it with the functions below; a window shows at most one primary button at rest. One that is
+    `joined` on the "left" or "right" makes one shape with the button there.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Button(QPushButton):
         self.kind = kind
         self.icon_name = icon_name
         self.large = kind == "primary"
+        self.joined = ""
+        self.icon_color: str | None = None
         self._framed = False
         self.setProperty("kind", kind)  # the style sheet knows the height by it
         self.setAccessibleName(text)
@@ -107,7 +110,7 @@ class Button(QPushButton):
         fill, edge, ink = self._colors()
         rect, radius = QRectF(self.rect()), look.px(6)
         with smooth(self) as painter:
-            box(painter, rect, radius, fill, edge)
+            self._ground(painter, rect, radius, fill, edge)
             font = self._font()
             glyph = look.px(16) if self.icon_name else 0
             gap = look.px(6) if glyph and self.text() else 0
@@ -115,12 +118,31 @@ class Button(QPushButton):
             left = rect.left() + (rect.width() - glyph - gap - words) / 2
             if self.icon_name:
                 where = QRectF(left, rect.center().y() - glyph / 2, glyph, glyph)
-                paint_icon(painter, self.icon_name, where, ink)
+                tone = self.icon_color if self.isEnabled() else None
+                paint_icon(painter, self.icon_name, where, theme().color(tone) if tone else ink)
             spot = QRectF(left + glyph + gap, rect.top(), words, rect.height())
             line(painter, spot, self.text(), font, ink)
             if self.hasFocus() and self._framed:
                 color = look.color("ink" if self.kind == "primary" else "blade")
                 focus_frame(painter, rect, radius, color)
+
+    def _ground(
+        self,
+        painter: QPainter,
+        rect: QRectF,
+        radius: float,
+        fill: QColor | None,
+        edge: QColor | None,
+    ) -> None:
+        """The box; on the side where another button joins it has no corners, only a rule."""
+        left, right = (radius if self.joined == side else 0 for side in ("left", "right"))
+        painter.setClipRect(rect)
+        box(painter, rect.adjusted(-left, 0, right, 0), radius, fill, edge)
+        if left:
+            color = theme().color("on_blade" if self.kind == "primary" else "line")
+            color.setAlphaF(0.35)
+            painter.fillRect(QRectF(0, rect.height() / 4, 1, rect.height() / 2), color)
+        painter.setClipping(False)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the frame only when focus came by a key."""

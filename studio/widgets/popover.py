@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractAnimation, QEasingCurve, QPoint, QPropertyAnimation, QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QPaintEvent
+from PySide6.QtCore import (
+    QAbstractAnimation,
+    QEasingCurve,
+    QPoint,
+    QPropertyAnimation,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.theme import theme
@@ -11,6 +20,7 @@ from studio.widgets.painting import SHADOW_DEPTH, elevation, follow_theme, smoot
 
 _SIDE = 2
 _RISE = 4
+_MOST_HIGH = 400  # a card may grow this high while it is open
 
 
 class Popover(QWidget):
@@ -28,6 +38,7 @@ class Popover(QWidget):
         super().__init__(parent, flags if floating else Qt.WindowType.Widget)
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self._margin = margin
+        self._ground: tuple[QPoint, QPixmap] | None = None
         self.body = QVBoxLayout(self)
         self._slide = QPropertyAnimation(self, b"pos", self)
         self._slide.setEasingCurve(QEasingCurve.Type.OutCubic)
@@ -67,6 +78,7 @@ class Popover(QWidget):
         x = max(area.left(), min(corner.x(), area.right() - self.width() + 1))
         y = max(area.top(), min(corner.y(), area.bottom() - self.height() + 1))
         end = QPoint(x, y)
+        self._take_ground(end)
         took = theme().motion("popover_in")
         if took:
             self.move(end + QPoint(0, _RISE))
@@ -83,6 +95,7 @@ class Popover(QWidget):
         """Nothing moves behind a hidden card."""
         if self._slide.state() != QAbstractAnimation.State.Stopped:
             self._slide.stop()
+        self._ground = None
         super().hideEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -95,4 +108,19 @@ class Popover(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Three flat rectangles and the card."""
         with smooth(self) as painter:
+            if self._ground is not None:
+                place, pixmap = self._ground
+                painter.drawPixmap(self.mapFromGlobal(place), pixmap)
             elevation(painter, self.card_rect(), theme().px(10))
+
+    def _take_ground(self, corner: QPoint) -> None:
+        """Keep what lies under the card: X11 without a compositor shows black where it is clear."""
+        self._ground = None
+        owner = self.parentWidget()
+        if owner is None or not self.isWindow() or QGuiApplication.platformName() != "xcb":
+            return
+        window = owner.window()
+        size = self.size().expandedTo(QSize(0, theme().px(_MOST_HIGH)))
+        place = QRect(window.mapFromGlobal(corner), size).intersected(window.rect())
+        if not place.isEmpty():
+            self._ground = (window.mapToGlobal(place.topLeft()), window.grab(place))

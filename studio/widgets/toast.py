@@ -255,6 +255,7 @@ class ToastStack(QObject):
         for toast in reversed(self._toasts):
             size = toast.fit(self._ground.width() - 2 * look.px(_EDGE))
             left = self._ground.width() - look.px(_EDGE) - size.width() + 2
+            self._still(toast)
             toast.setGeometry(left, low - size.height(), size.width(), size.height())
             low -= size.height() - SHADOW_DEPTH + look.px(_GAP)
 
@@ -278,6 +279,11 @@ class ToastStack(QObject):
         slide.setStartValue(toast.pos() + QPoint(0, theme().px(_RISE)))
         slide.setEndValue(toast.pos())
         slide.start(QPropertyAnimation.DeletionPolicy.DeleteWhenStopped)
+
+    def _still(self, toast: Toast) -> None:
+        """End a slide whose goal is not the place any more."""
+        for slide in toast.findChildren(QPropertyAnimation):
+            slide.stop()
 
     def _remove(self, toast: Toast) -> None:
         if toast in self._toasts:

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ from backend.core.run import Run
 from backend.core.workspace import Workspace
 from backend.engine import launch
 from backend.engine.store import Store
+from studio.fields import words
+from studio.fields.spec import ORIGINS
 from tests.fakes import backend, call
 from tests.methods.graphs import CASES, graph_of
 
@@ -59,7 +62,21 @@ def test_every_node_and_parameter_is_documented() -> None:
             continue
         assert len(spec.doc) > 20, spec.id
         for name, field in spec.params.get("properties", {}).items():
-            assert field.get("description"), f"{spec.id}.{name}"
+            assert field.get("description", "").endswith("."), f"{spec.id}.{name}"
+            assert_is_a_label(field["title"], f"{spec.id}.{name}")
+            assert set(field.get("labels", {})) <= choices_of(field), f"{spec.id}.{name}"
+            assert field.get("origin", "choice") in ORIGINS, f"{spec.id}.{name}"
+
+
+def assert_is_a_label(title: str, where: str) -> None:
+    """A few words in sentence case; a form has room for 104 px."""
+    assert 0 < len(title) <= 19, f"{where}: {title}"
+    assert title == words.label("", title), f"{where}: {title} is not in sentence case"
+    assert title[-1] not in ".:", f"{where}: {title}"
+
+
+def choices_of(field: dict[str, Any]) -> set[str]:
+    return {str(value) for value in field.get("enum", ())}
 
 
 @pytest.mark.parametrize("kind", sorted(CASES))

@@ -53,8 +53,8 @@ def edit_each(document: Document) -> list[str]:
         document.add("quantize.po2", name="po2", link=("train.classifier", "model"))
         document.move({"po2": (1, 1)})
     return [
-        "Set F8Net bits to 4",
-        "Reset F8Net bits",
+        "Set F8Net word length to 4",
+        "Reset F8Net word length",
         "Bypass 2 nodes",
         "Let F8Net run again",
         "Rename net to Net",
@@ -115,7 +115,7 @@ def test_typing_is_one_step_until_another_edit_or_a_pause(document, monkeypatch)
     for bits in (4, 5, 6):
         document.set("q", bits=bits)
         clock[0] += 0.9
-    assert history(document) == ["Set F8Net bits to 6"]
+    assert history(document) == ["Set F8Net word length to 6"]
     document.set("train", epochs=3)
     document.set("q", bits=7)
     assert len(history(document)) == 3, "another edit lay between"
@@ -139,7 +139,7 @@ def test_typing_that_leads_back_leaves_no_step_and_no_mark(document) -> None:
     document.set("q", bits=4)
     document.set_seed(5)
     document.set_seed(0)
-    assert history(document) == ["Set F8Net bits to 4"]
+    assert history(document) == ["Set F8Net word length to 4"]
     document.stack.undo()
     assert not document.is_modified
 

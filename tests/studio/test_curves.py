@@ -264,6 +264,18 @@ def test_epochs_are_known_from_the_parameters(
     assert dock.place.text() == "epoch 1.50"
 
 
+def test_time_since_the_node_began(dock: CurvesWidget, world: World, recorded_run: Path) -> None:
+    world.set_focus(recorded_run.name)
+    dock.change(x_mode="time")
+    dock.tick()
+    seconds = dock.plots["loss"].curves[2].x(dock.options)
+    assert seconds is not None
+    assert seconds[0] == 0.0
+    assert 30 < seconds[-1] < 200
+    dock.plots["loss"].pointed.emit(12.34)
+    assert dock.place.text() == "12.3 s"
+
+
 def test_choices_are_remembered(
     dock: CurvesWidget, world: World, recorded_run: Path, qtbot: Any
 ) -> None:
@@ -298,7 +310,7 @@ def test_menus_offer_what_there_is(dock: CurvesWidget, world: World, recorded_ru
     texts = {entry.text(): entry for entry in menu.actions()}
     assert texts["Loss"].isChecked()
     assert not texts["Learning rate"].isChecked()
-    assert not texts["x axis: Time since the node began"].isEnabled()
+    assert texts["x axis: Time since the node began"].isEnabled()
     texts["Hide outliers"].trigger()
     assert dock.options.hide_outliers
     texts["Learning rate"].trigger()

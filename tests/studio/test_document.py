@@ -297,6 +297,25 @@ def test_the_last_five_versions_are_kept_apart_from_the_file(document, saved, wo
     assert len(backups(workspace)) == VERSIONS, "the same again is no version"
 
 
+def test_the_settings_say_how_many_versions_are_kept(session, tmp_path) -> None:
+    document = session.document
+    name = document.add("quantize.f8net")
+    document.save_as(tmp_path / "mine.json")
+
+    def kept_after(saves: int) -> int:
+        for _ in range(saves):
+            document.set(name, bits=2 + document.graph.nodes[name].params.get("bits", 0) % 15)
+            document.save()
+        return len(backups(session.workspace))
+
+    session.settings.set(backups=2)
+    assert kept_after(4) == 2
+    session.settings.set(backups=7)
+    assert kept_after(6) == 7
+    session.settings.set(backups=0)
+    assert kept_after(2) == 0
+
+
 def test_revert_reads_the_file_and_keeps_what_it_gives_up(document, saved, workspace) -> None:
     document.set("q", bits=4)
     document.revert()

@@ -62,8 +62,8 @@ TABLE = [
     ("weights.pth", pickle.dumps({}, 4), "weights", "inspect", "Only tensors are read."),
     ("graph.json", GRAPH, "graph", "open_file", "The graph f8net opens."),
     ("bom.json", b"\xef\xbb\xbf" + json.dumps(GRAPH).encode(), "graph", "open_file", "f8net"),
-    ("report.html", RECEIPT, "report", "open_receipt", "carries its pipeline"),
-    ("bare.html", PAGE, "report", "open_in_browser", "carries no pipeline"),
+    ("report.html", RECEIPT, "report", "open_receipt", "carries its graph"),
+    ("bare.html", PAGE, "report", "open_in_browser", "carries no graph"),
     # wrong by content, right by suffix
     ("fake.onnx", b"hello, this is text", "refused", "", "is damaged or no onnx file"),
     ("fake.safetensors", b"\xff" * 64, "refused", "", "is damaged or no safetensors file"),

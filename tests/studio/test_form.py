@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QKeySequence, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QKeyEvent, QKeySequence, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from backend.core.schema import faults
 from studio.fields import words
 from studio.fields.choice import ComboEditor, SegmentEditor
 from studio.fields.optional import OptionalEditor
 from studio.fields.reading import UnreadableError, is_unfinished, read
+from studio.fields.row import HEIGHT
 from studio.fields.spec import field_of, fields_of
 from studio.fields.text import TextEditor
 from studio.fields.tip import FieldTip, paper_link
-from studio.form import Form
+from studio.form import LABEL_WIDTH, Form
 
 CATALOG = json.loads((Path(__file__).parent.parent / "data" / "catalog.json").read_text())["nodes"]
 F8NET = CATALOG["quantize.f8net"]["params"]
@@ -217,7 +218,7 @@ def test_a_wrong_value_stays_as_typed_and_is_not_told(qtbot: Any) -> None:
     typed(form, "batch", "0")
     row = form.row("batch")
     assert heard.changes == []
-    assert row.error == "At least 2. Was 128."
+    assert row.error == "At least 2 images. Was 128."
     assert row.editor.edit.text() == "0"
     height = row.sizeHint().height()
     typed(form, "batch", "256")
@@ -440,15 +441,38 @@ def test_every_field_has_a_name_for_screen_readers(qtbot: Any) -> None:
             assert target.accessibleName().startswith(row.spec.label)
 
 
+def test_no_label_is_cut_at_the_width_of_a_dock(qtbot: Any) -> None:
+    from studio.theme import theme
+
+    small = QFontMetrics(theme().font("small"))
+    for id, node in CATALOG.items():
+        for field in fields_of(node["params"]):
+            words_wide = max(small.horizontalAdvance(word) for word in field.label.split())
+            assert words_wide <= LABEL_WIDTH, f"{id}.{field.name}"
+            flags = int(Qt.TextFlag.TextWordWrap)
+            room = small.boundingRect(0, 0, LABEL_WIDTH, 100, flags, field.label)
+            assert room.height() <= theme().px(HEIGHT), f"{id}.{field.name}: {field.label}"
+
+
+def test_fields_stand_under_their_groups(qtbot: Any) -> None:
+    form, _ = shown(qtbot, F8NET)
+    heads = [label.text() for label in form.findChildren(QLabel) if label.property("tone")]
+    assert heads[:4] == ["Formats", "Clip levels", "Optimization", "Augmentation"]
+    assert form.names()[:3] == ["bits", "mode", "epochs"]
+    tops = [form.row(name).y() for name in form.names()]
+    assert tops == sorted(tops)
+
+
 def test_the_tip_says_default_range_and_source(qtbot: Any) -> None:
     field = spec(F8NET["properties"]["selector"], "selector")
-    assert "std, mae, rms, grid" in FieldTip.facts(field)
-    assert "auto" in FieldTip.facts(field)
+    assert "Standard deviation, Mean magnitude" in FieldTip.facts(field)
+    assert "Auto" in FieldTip.facts(field)
     source = CATALOG["quantize.f8net"]["source"]
     assert FieldTip.origin(field, source) == f"From the paper: {source}"
     assert FieldTip.origin(spec({**NUMBER, "origin": "choice"}), source) == "Our choice"
     assert paper_link("He et al., arXiv:1512.03385, sec. 4") == "https://arxiv.org/abs/1512.03385"
-    assert paper_link(source) == ""
+    assert paper_link(source) == "https://arxiv.org/abs/2202.05239"
+    assert paper_link("He et al., CVPR 2016, sec. 4") == ""
 
 
 def test_a_theme_change_keeps_values_and_fits(qtbot: Any) -> None:
@@ -478,7 +502,7 @@ def test_the_tip_opens_below_its_row_and_ends_with_the_pointer(qtbot: Any) -> No
     QApplication.sendEvent(row, QHelpEvent(QEvent.Type.ToolTip, place, row.mapToGlobal(place)))
     assert form._tip is not None
     assert form._tip.isVisible()
-    assert form._tip._title.text() == "Selector"
+    assert form._tip._title.text() == "Fraction lengths"
     QApplication.sendEvent(row, QEvent(QEvent.Type.Leave))
     assert not form._tip.isVisible()
 

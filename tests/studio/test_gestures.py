@@ -59,6 +59,21 @@ def test_move_snaps_and_is_one_step(view: GraphView, session: Session) -> None:
     assert view.scene().node_items["train"].pos() == QPointF(280, 80)
 
 
+def test_without_the_grid_things_land_on_pixels(view: GraphView, session: Session) -> None:
+    session.settings.set(grid_snap=False)
+    start = head(view, "train")
+    drag(view, start, start + QPoint(43, 21))
+    assert session.document.graph.layout["train"] == {"x": 323.0, "y": 101.0}
+    _drop(view, "evaluate.classifier", at(view, QPointF(503, 401)))
+    (name,) = session.selection.nodes
+    placed = session.document.graph.layout[name]
+    assert placed["x"] % 8
+    assert placed["x"] % 1 == 0
+    session.settings.set(grid_snap=True)
+    drag(view, head(view, "train"), head(view, "train") + QPoint(43, 21))
+    assert session.document.graph.layout["train"] == {"x": 368.0, "y": 120.0}
+
+
 def test_move_shows_before_it_edits(view: GraphView, session: Session) -> None:
     start = head(view, "test")
     drag(view, start, start + QPoint(80, 40), drop=False)
@@ -148,14 +163,16 @@ def test_refused_link_says_why(view: GraphView, session: Session) -> None:
     before = links(session)
     drag(view, output(view, "data.data"), input_(view, "test.model"), drop=False)
     gesture: Any = view.gesture
-    # The port for data lies within reach as well, and it fits: it catches the link.
-    assert gesture.goal == "test.data"
-    QTest.mouseMove(view.viewport(), input_(view, "test.model") + QPoint(-8, -16))
+    # The port for data lies within reach as well and fits; who aims at this one means this one.
+    assert gesture.goal == "test.model"
+    QTest.mouseMove(view.viewport(), input_(view, "test.model") + QPoint(-4, 12))
+    assert gesture.goal == "test.data", "between the two, what fits catches the link"
+    QTest.mouseMove(view.viewport(), input_(view, "test.model") + QPoint(-6, -4))
     assert gesture.goal == "test.model"
     assert gesture._line.is_refused
     assert "Data" in gesture._bubble.text
     QTest.mouseRelease(
-        view.viewport(), Qt.MouseButton.LeftButton, pos=input_(view, "test.model") + QPoint(-8, -16)
+        view.viewport(), Qt.MouseButton.LeftButton, pos=input_(view, "test.model") + QPoint(-6, -4)
     )
     assert links(session) == before
     assert told[0].text.startswith("Does not fit.")

@@ -63,6 +63,21 @@ def test_an_action_that_cannot_be_done_says_why(window) -> None:
     window.act("undo")
     assert told[-1].text == "Undo: nothing to undo"
     assert not window.actions_by_id["undo"].isEnabled()
+    assert window.actions_by_id["undo"].toolTip() == "Undo (Ctrl+Z): nothing to undo"
+
+
+def test_a_click_on_run_says_what_is_wrong(window, qtbot) -> None:
+    told = []
+    window.session.told.connect(told.append)
+    window.act("new")
+    window.session.document.add("train.classifier", (0, 0))
+    window.session.document.validate()
+    window.refresh()
+    qtbot.mouseClick(window.tool_row.run, Qt.MouseButton.LeftButton)
+    assert told[-1].text.startswith("Run all: ")
+    assert "model" in told[-1].text
+    assert told[-1].text.removeprefix("Run all: ") in window.tool_row.run.toolTip()
+    assert not list(window.session.workspace.runs.glob("*"))
 
 
 # -- pages and documents ---------------------------------------------------------------------------

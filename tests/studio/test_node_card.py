@@ -214,8 +214,10 @@ def test_curves_are_shares_of_one(values: list[float]) -> None:
 
 
 SUMMARIES: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("quantize.f8net", {}, "8 bits, conventional"),
-    ("quantize.f8net", {"bits": 4, "granularity": "channel"}, "4 bits, channel"),
+    ("quantize.f8net", {}, "8 bit, conventional"),
+    ("quantize.f8net", {"bits": 4, "granularity": "channel"}, "4 bit, channel"),
+    ("quantize.f8net", {"mode": "fine_tune"}, "brief tuning, 8 bit"),
+    ("quantize.f8net", {"std_source": "raw_input", "bits": 8}, "what arrives, layer"),
     ("train.classifier", {"epochs": 8, "optimizer": "sgd"}, "8 epochs, batch 128"),
     ("train.classifier", {"optimizer": "adam", "flip": False}, "adam, no flip"),
     ("model.resnet", {"depth": 8, "width": 16}, "depth 8, width 16"),

@@ -235,3 +235,20 @@ def test_a_file_that_cannot_be_written_is_an_error(plot: Plot, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         figure.Figure([plot], [], "", 1).save_png(tmp_path / "file" / "a.png")
+
+
+def test_in_a_crowd_only_the_first_curve_keeps_raw_line_and_band(plot: Plot) -> None:
+    names = [f"curve{n}" for n in range(9)]
+    curves = [curve([float(k % 7) for k in range(500)], key=name) for name in names]
+    plot.set_options(Options(weight=0.9))
+    plot.set_curves(curves[:8])
+    plot.redraw()
+    assert all(plot._items[name].raw.isVisible() for name in names[:8])
+    plot.set_curves(curves)
+    plot.redraw()
+    assert plot._items[names[0]].raw.isVisible()
+    assert plot._items[names[0]].band.isVisible()
+    for name in names[1:]:
+        assert plot._items[name].smooth.isVisible()
+        assert not plot._items[name].raw.isVisible()
+        assert not plot._items[name].band.isVisible()

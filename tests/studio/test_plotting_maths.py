@@ -214,9 +214,10 @@ def test_a_series_knows_where_it_broke() -> None:
 def test_seconds_are_known_only_where_points_have_times() -> None:
     bare, timed = Series(), Series()
     bare.take(points([1.0, 2.0]))
-    timed.take(points([1.0, 2.0], times=array("d", [1000.0, 1002.5])))
-    assert bare.seconds is None
-    np.testing.assert_array_equal(timed.seconds, [0.0, 2.5])
+    timed.take(points([1.0, 2.0], since=array("f", [0.0, 2.5]), began=1000.0))
+    assert bare.seconds() is None
+    np.testing.assert_array_equal(timed.seconds(), [0.0, 2.5])
+    np.testing.assert_array_equal(timed.seconds(990.0), [10.0, 12.5])
 
 
 # -- axes, names ----------------------------------------------------------------------------------

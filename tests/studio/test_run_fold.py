@@ -178,3 +178,14 @@ def test_whoever_holds_the_arrays_sees_them_cut() -> None:
     assert list(steps) == [0, 1, 2]
     assert fold.series["a", "x"] is points
     assert points.cuts == 1
+
+
+def test_a_file_gone_wrong_stops_nothing() -> None:
+    fold = RunFold()
+    for step, seq in ((10**400, 0), (1, 10**30)):  # no such event can be read or made
+        line = f'{{"kind":"metric","node":"a","step":{step},"seq":{seq},"values":{{"x":1.0}}}}'
+        assert ev.parse_line(line) is None
+        odd = {"node": "a", "step": step, "seq": seq, "values": {"x": 1.0}, "stage": "", "t": 0.0}
+        fold.feed([ev.Metric.model_construct(**odd)])
+    fold.feed([ev.Metric(node="a", step=2, seq=1, values={"x": float("nan")})])
+    assert list(fold.series["a", "x"].steps) == [2]

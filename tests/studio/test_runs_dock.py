@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import QMenu
 from backend.core.errors import DocumentError
 from backend.core.graph import Graph
 from backend.core.workspace import Workspace
-from studio.docks.run_list import index_of
+from studio.docks.run_list import index_of, live_row
 from studio.docks.runs import RunsDock, RunsWidget
 from studio.docks.runs_model import RunsModel
 from studio.run_row import RunRow
@@ -184,11 +185,11 @@ class TestWithRuns:
         (folder / "events.jsonl").write_text("".join(events[:ends]))
         saved = folder / "nodes" / "train" / "checkpoints" / "once"
         saved.mkdir(parents=True)
-        (saved / "loop-000.json").write_text(json.dumps({"done": 280, "seq": 300}))
+        (saved / "loop-000.json").write_text(json.dumps({"head": {"done": 280, "seq": 300}}))
         watch = session.runner.watch(self.cancelled)
         qtbot.waitUntil(lambda: watch.is_caught_up)
         said = dock.deeds.resume_point(self.cancelled)
-        assert said.startswith("train goes on at epoch 1.5 of 3, loss 0.")
+        assert said.startswith("Train goes on in epoch 2 of 3 (50 %), top-1 ")
 
     def test_the_menu_offers_what_is_possible(
         self, dock: RunsWidget, calls: list[Any], monkeypatch: pytest.MonkeyPatch
@@ -218,7 +219,7 @@ class TestWithRuns:
         dock.bar.buttons[0].click()
         pick(dock, self.failed)
         assert [b.text() for b in dock.bar.buttons] == ["Kill now"]
-        assert dock._watch_kill.isActive()
+        assert dock._second.isActive()
         dock.bar.buttons[0].click()
         assert calls[-2:] == [("stop", self.finished), ("kill", self.failed)]
         pick(dock, self.cancelled)
@@ -226,6 +227,20 @@ class TestWithRuns:
         dock.ask_delete([self.finished])
         assert calls[-1] == ("told", f"{self.finished} is going on.")
         assert not dock.bar.is_asking
+
+    def test_a_live_run_shows_its_figures_so_far(
+        self, dock: RunsWidget, session: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dock.choose_metric("train.val_top1", True)
+        watch = session.runner.watch(self.finished)
+        qtbot.waitUntil(lambda: watch.is_caught_up)
+        live = replace(index_of(session).row(self.finished), state="running", best={}, last={})
+        dock.model.update_rows([live])
+        cell = dock.model.index(2, column(dock.model, "best:train.val_top1"))
+        assert cell.data() == ""
+        dock.model.update_rows([live_row(session, live)])
+        assert cell.data() == "84.62"
+        assert dock.model.index(2, column(dock.model, "last:train.val_top1")).data() == "84.50"
 
     def test_the_queue_moves_up_and_down(
         self, dock: RunsWidget, session: Any, calls: list[Any], monkeypatch: pytest.MonkeyPatch
@@ -310,7 +325,7 @@ class TestWithRuns:
         assert text.startswith("| State | Run |")
         assert text.count("\n") == 5
         dock.copy_table("csv")
-        assert QGuiApplication.clipboard().text().startswith("State,Run,Started,Duration,")
+        assert QGuiApplication.clipboard().text().startswith("State,Run,")
 
     def test_a_refusal_becomes_a_message(
         self, dock: RunsWidget, session: Any, calls: list[Any], monkeypatch: pytest.MonkeyPatch
@@ -331,6 +346,9 @@ class TestWithRuns:
         QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
         second = [dock.model.index(r, where).data(SHOWN) for r in range(3)]
         assert sorted([first, second]) == [sorted(first), sorted(first, reverse=True)]
+        dock.choose_metric("train.loss", True)
+        assert header.sortIndicatorSection() == column(dock.model, "state")
+        assert [dock.model.index(r, where).data(SHOWN) for r in range(3)] == second
 
 
 def test_what_the_shell_reads() -> None:

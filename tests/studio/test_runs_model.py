@@ -11,7 +11,8 @@ from PySide6.QtCore import QModelIndex, Qt
 from studio.docks import tables
 from studio.docks.run_list import best_of, metric_title, when
 from studio.docks.runs_diff import differing
-from studio.docks.runs_model import NAME_ROLE, Filter, RunsModel
+from studio.docks.runs_filter import Filter
+from studio.docks.runs_model import NAME_ROLE, RunsModel
 from studio.run_row import RunRow
 from studio.widgets.table import BEST_ROLE, ICON_ROLE
 

@@ -88,7 +88,7 @@ def test_sleep_is_held_off_while_a_run_computes(session, monkeypatch, qtbot) -> 
 def test_commands_of_the_systems(monkeypatch) -> None:
     monkeypatch.setattr(awake.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(awake.sys, "platform", "darwin")
-    assert awake.inhibitor(False) == ["caffeinate", "-i"]
+    assert awake.inhibitor(False)[:3] == ["caffeinate", "-i", "-w"]
     title, text = 'a "title"', "$(reboot)"
     assert notify._command(title, text)[-2:] == [title, text], "words are never part of a script"
     monkeypatch.setattr(awake.sys, "platform", "linux")

@@ -347,7 +347,7 @@ def test_remedies_at_the_end_of_the_footer(
     qtbot.waitUntil(lambda: watch.is_caught_up, timeout=10_000)
     watch.fold.nodes["train"].state = "cancelled"
     watch.fold.nodes["net"].state = "failed"
-    watch.fold.nodes["net"].error = "Out of memory in Train. Needed 2.1 GB, 1.4 GB was free."
+    watch.fold.nodes["net"].error = "The folder of the pictures is gone."
     watch.changed.emit([])
     items = view.scene().node_items
     assert items["train"].face.right == "Resume"
