@@ -65,7 +65,7 @@ class Points:
     20 bytes a point: twenty live runs are held whole.
     """
 
-    steps: array[int] = field(default_factory=lambda: array("i"))
+    steps: array[Any] = field(default_factory=lambda: array("i"))
     values: array[float] = field(default_factory=lambda: array("d"))
     cuts: int = 0
     seqs: array[int] = field(default_factory=lambda: array("I"), repr=False)
@@ -96,8 +96,9 @@ class Points:
             return
         kept = [index for index, number in enumerate(self.seqs) if number <= seq]
         # In place: whoever holds the arrays sees the same ones go on.
-        for points in (self.steps, self.values, self.since, self.seqs):
-            points[:] = array(points.typecode, (points[i] for i in kept))
+        everything: tuple[array[Any], ...] = (self.steps, self.values, self.since, self.seqs)
+        for points in everything:
+            points[:] = array(points.typecode, [points[i] for i in kept])
         self.cuts += 1
 
     def at(self, step: float) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.fakes import ROOT, call
 
 DATA = Path(__file__).parent / "data"
-_LEFT_OUT = shutil.ignore_patterns("files", "checkpoints", "report.html", "run.lock")
+_LEFT_OUT = shutil.ignore_patterns("files", "checkpoints", "report.html", "*.lock", "process.json")
 
 
 def main() -> None:

@@ -34,7 +34,8 @@ loop.exec()
 for name in window.frames:
     window.show_dock(name)
     app.processEvents()
-print(json.dumps([first, sorted(sys.modules), sorted(n for n, f in window.frames.items() if f.content)]))
+filled = sorted(name for name, frame in window.frames.items() if frame.content)
+print(json.dumps([first, sorted(sys.modules), filled]))
 window.close_without_asking()
 """
 

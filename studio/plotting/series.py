@@ -28,7 +28,7 @@ class Series:
     def __init__(self) -> None:
         self._steps = np.empty(64)
         self._values = np.empty(64)
-        self._smooth = np.empty(64, dtype=np.float32)
+        self._smooth = np.empty(64)
         self._points: Any = None
         self._size = 0
         self._smoothed = 0
@@ -74,8 +74,7 @@ class Series:
             self._smoothed = 0
         if self._smoothed < self._size:
             part = slice(self._smoothed, self._size)
-            with np.errstate(over="ignore"):  # float32 ends sooner than what a run may write
-                self._smooth[part] = self._smoother.feed(self._steps[part], self._values[part])
+            self._smooth[part] = self._smoother.feed(self._steps[part], self._values[part])
             self._smoothed = self._size
         return self._smooth[: self._size]
 
@@ -127,7 +126,7 @@ class Series:
         if size > len(self._steps):
             room = size + size // 4
             for name in ("_steps", "_values", "_smooth"):
-                grown = np.empty(room, dtype=getattr(self, name).dtype)
+                grown = np.empty(room)
                 grown[: self._size] = getattr(self, name)[: self._size]
                 setattr(self, name, grown)
         is_finite = np.isfinite(values)

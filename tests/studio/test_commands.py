@@ -223,7 +223,7 @@ def test_a_refused_part_is_undone_where_the_whole_goes_on(document) -> None:
         (lambda d: d.move({"q": (0, 9), "nobody": (1, 1)}), 'no node "nobody"'),
         (lambda d: d.bypass(["q", "nobody"], True), 'no node "nobody"'),
         (lambda d: d.set_seed(-1), "seed -1"),
-        (lambda d: d.set_name("  "), "name of a pipeline"),
+        (lambda d: d.set_name("  "), "name of a graph"),
         (lambda d: d.add_note((0, 0, float("inf"), 1), ""), "width of a note"),
         (lambda d: d.add_note((0, 0, 1, 1), "", "sticker"), "no kind of note"),
         (lambda d: d.change_note("note9", text="x"), "no longer there"),

@@ -239,8 +239,10 @@ class TestWithRuns:
         cell = dock.model.index(2, column(dock.model, "best:train.val_top1"))
         assert cell.data() == ""
         dock.model.update_rows([live_row(session, live)])
-        assert cell.data() == "84.62"
-        assert dock.model.index(2, column(dock.model, "last:train.val_top1")).data() == "84.50"
+        figures = watch.run.result["metrics"]["train"]["val_top1"]
+        assert cell.data() == f"{figures['max']:.2f}"
+        last = dock.model.index(2, column(dock.model, "last:train.val_top1")).data()
+        assert last == f"{figures['last']:.2f}"
 
     def test_the_queue_moves_up_and_down(
         self, dock: RunsWidget, session: Any, calls: list[Any], monkeypatch: pytest.MonkeyPatch

@@ -225,7 +225,8 @@ def test_shows_a_recorded_run(
     items = view.scene().node_items
     train = items["train"].face
     assert train.state == "done"
-    assert train.left == "top-1 84.5 %"
+    figures = watch.run.result["metrics"]["train"]["val_top1"]
+    assert train.left == f"top-1 {figures['last']:.1f} %"
     assert train.preview is not None
     assert train.preview.kind == "curve"
     layers = items["f8net"].face.preview
@@ -235,7 +236,8 @@ def test_shows_a_recorded_run(
     picture = items["data"].face.preview
     assert picture is not None
     assert Path(picture.path).is_file()
-    assert items["f8net_cost"].face.state == "warning"
+    states = {name: node.state for name, node in watch.fold.nodes.items()}
+    assert {name: item.face.state for name, item in items.items()} == states
     assert not view.viewport().grab().isNull()
     session.set_focus(None)
     assert items["train"].face.state == "idle"
