@@ -58,7 +58,7 @@ def bench(session: Options) -> dict[str, Any]:
             live["leak_mb_10min"],
             10,
             f"{live['events']:,} events in "
-            f"{live['seconds']:.0f} s, what ten minutes at 20 a second bring",
+            f"{live['seconds']:.0f} s, what ten minutes bring, one of 20 runs shown",
         ),
     )
     for name, value, limit, how in rows:

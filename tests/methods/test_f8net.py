@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import torch
 
@@ -29,8 +30,10 @@ def test_clip_only_training_comes_first_and_stops_and_resumes_equal(files) -> No
     run = launch.create(graph, Workspace.current(), threads=1, settings={"force": ["it"]})
 
     def stop_in_the_second(event: ev.Event) -> None:
-        if isinstance(event, ev.Metric) and event.stage == "fixed point" and event.step >= 3:
+        is_there = isinstance(event, ev.Metric) and event.stage == "fixed point" and event.step >= 3
+        if is_there and not run.stop_requested():
             run.request_stop()
+            time.sleep(0.3)  # a stop is looked for four times a second; few steps are left
 
     launch.execute(run, force=["it"], on_event=stop_in_the_second)
     assert run.state() == "cancelled"
