@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from backend.core import graph_file
 from backend.core.errors import DocumentError
 from backend.core.files import write_atomic
 from backend.core.graph import Graph
+from backend.core.run import is_held
 from backend.core.workspace import Workspace
 from studio.differences import differences, is_same
 from studio.words import is_moment
@@ -200,15 +201,7 @@ def _encoded(entry: Entry) -> dict[str, Any]:
 
 def _is_written(file: Path) -> bool:
     """Tell whether a window lives that writes this journal."""
-    lock = FileLock(file.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
+    return is_held(file.with_suffix(".lock"), wait=0)
 
 
 def _read(file: Path) -> Leftover | None:

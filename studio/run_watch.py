@@ -6,10 +6,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from PySide6.QtCore import QObject, Signal
 
 from backend.core import events as ev
+from backend.core import run as run_module
 from backend.core.files import parse_json
 from backend.core.run import Run
 from studio.event_reader import EventReader
@@ -126,17 +126,7 @@ def is_taken(run: Run) -> bool:
 
 def is_held(path: Path) -> bool:
     """Whether a process holds this lock; asks once and does not wait."""
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
+    return run_module.is_held(path, wait=0)
 
 
 def last_words(folder: Path, most: int = 4096) -> str:

@@ -258,7 +258,7 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process holds the lock; never judged by a process id."""
-        return _is_held(self.path / "run.lock")
+        return is_held(self.path / "run.lock")
 
     # -- waiting for its turn --------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class Run:
 
     def is_waiting(self) -> bool:
         """Whether a process waits to compute the run."""
-        return _is_held(self.path / "wait.lock")
+        return is_held(self.path / "wait.lock")
 
 
 def all_runs(workspace: Workspace | None = None) -> list[Run]:
@@ -302,12 +302,13 @@ def _made(folder: Path) -> tuple[int, str]:
     return (folder / "graph.json").stat().st_mtime_ns, folder.name
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path, wait: float = 0.1) -> bool:
+    """Whether a process holds this lock; ``wait`` in seconds is longer than a reader's probe."""
     if not path.exists():
         return False
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0.1, poll_interval=0.01)  # longer than another reader's probe
+        lock.acquire(timeout=wait, poll_interval=0.01)
     except Timeout:
         return True
     except OSError:
