@@ -15,10 +15,22 @@ from backend.core.errors import FretsawError
 from backend.core.files import write_atomic
 from backend.core.value import value
 from backend.data.manifest import Manifest
+from backend.data.pairs import PairsManifest
 from backend.data.preprocess import ImageInput
 from backend.models.recipe import Recipe, RecipeError, apply, load_network, save_network
 
-__all__ = ["Artifact", "Classifier", "Cost", "Data", "Figure", "Model", "Report"]
+__all__ = [
+    "Artifact",
+    "Classifier",
+    "Cost",
+    "Data",
+    "Discriminator",
+    "Figure",
+    "Generator",
+    "Model",
+    "Pairs",
+    "Report",
+]
 
 
 @value
@@ -112,6 +124,65 @@ class Classifier(Model):
 
     def _extras(self) -> dict[str, Any]:
         return {"classes": self.classes}
+
+
+@value
+@dataclass
+class Generator(Model):
+    """A network from pictures (N, 3, H, W) to pictures of the same size.
+
+    It reads what ``image`` says. What it gives are pixels once ``low`` is black and ``high`` is
+    white: (y - low) / (high - low) on a 0..1 scale. ``any_size`` says that other heights and widths
+    fit too, in multiples of ``multiple``.
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+    any_size: bool = True
+    multiple: int = 4
+
+    def _extras(self) -> dict[str, Any]:
+        return {
+            "low": self.low,
+            "high": self.high,
+            "any_size": self.any_size,
+            "multiple": self.multiple,
+        }
+
+
+@value
+@dataclass
+class Discriminator(Model):
+    """A network from pictures to patch scores (N, 1, h, w).
+
+    ``conditional``: it sees source and target stacked, (N, 6, H, W).
+    """
+
+    conditional: bool = True
+
+    def _extras(self) -> dict[str, Any]:
+        return {"conditional": self.conditional}
+
+
+@value
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures before and after an edit: a manifest of pairs, see :mod:`backend.data.pairs`."""
+
+    manifest: PairsManifest
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest, and beside it the pictures that the making node wrote."""
+        self.manifest.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: a picture changed or vanished since.
+        """
+        return cls(PairsManifest.load(folder))
 
 
 @value
