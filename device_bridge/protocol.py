@@ -8,7 +8,7 @@ What studio and server process say to each other is in :mod:`device_bridge.wire`
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -328,24 +328,15 @@ ToPhone = Annotated[
 ]
 
 
+def _types_of(union: Any) -> frozenset[str]:
+    messages = get_args(get_args(union)[0])
+    return frozenset(message.model_fields["t"].default for message in messages)
+
+
 _FROM_PHONE: TypeAdapter[FromPhone] = TypeAdapter(FromPhone)
 _TO_PHONE: TypeAdapter[ToPhone] = TypeAdapter(ToPhone)
-_PHONE_WORDS = frozenset(
-    [
-        "hello",
-        "check",
-        "progress",
-        "ready",
-        "failed",
-        "golden",
-        "bench",
-        "tel",
-        "note",
-        "chosen",
-        "pong",
-    ]
-)
-_STUDIO_WORDS = frozenset(["welcome", "offer", "remove", "bench", "live", "credit", "ping", "bye"])
+_PHONE_WORDS = _types_of(FromPhone)
+_STUDIO_WORDS = _types_of(ToPhone)
 
 
 def from_phone(text: str | bytes) -> FromPhone | None:
