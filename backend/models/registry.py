@@ -15,7 +15,7 @@ from backend.models.errors import RecipeError, unknown
 from backend.models.recipe import builder
 
 # Modules that register networks; imported at the first look-up.
-_MODULES = ("resnet", "vgg", "mobilenet", "efficientnet")
+_MODULES = ("resnet", "vgg", "mobilenet", "efficientnet", "cyclegan", "inception")
 
 _networks: dict[str, Callable[..., nn.Module]] = {}
 

@@ -1,0 +1,1 @@
+"""Pruning: which channels belong together, and networks with fewer of them."""
