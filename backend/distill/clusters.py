@@ -1,0 +1,104 @@
+"""Choosing few of many by clusters: training pictures, and concepts for a base network.
+
+Source: Gong et al., E2GAN, ICML 2024, sec. 3.4: cluster, then keep what is nearest to the centres.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Selection = Literal["nearest", "random", "farthest"]
+
+
+class ClusterError(ValueError):
+    """A choice that cannot be made; the message says how many there are."""
+
+    for_user = True
+
+
+def kmeans(points: np.ndarray, k: int, *, seed: int = 0, rounds: int = 100) -> np.ndarray:
+    """Return the cluster (0..k-1) of each point (N, D); k-means++ start, Lloyd's iterations.
+
+    Empty clusters take over the point that lies farthest from its centre.
+
+    Raises:
+        ClusterError: fewer points than clusters, or a point that is not finite.
+    """
+    points = np.asarray(points, np.float64)
+    if not 1 <= k <= len(points):
+        raise ClusterError(f"{k} clusters cannot be made of {len(points)} items; ask for fewer.")
+    if not np.isfinite(points).all():
+        raise ClusterError("A feature is not a finite number; look for a broken picture.")
+    generator = np.random.default_rng(seed)
+    centres = _plus_plus(points, k, generator)
+    labels = np.full(len(points), -1)
+    for _ in range(rounds):
+        distance = _distances(points, centres)
+        new = distance.argmin(1)
+        for empty in sorted(set(range(k)) - set(new.tolist())):
+            sizes = np.bincount(new, minlength=k)
+            own = distance[np.arange(len(points)), new]
+            lonely = int(np.where(sizes[new] > 1, own, -1).argmax())
+            new[lonely] = empty
+        if (new == labels).all():
+            break
+        labels = new
+        centres = np.stack([points[labels == c].mean(0) for c in range(k)])
+    return labels
+
+
+def choose(
+    features: np.ndarray, count: int, *, how: Selection = "nearest", seed: int = 0
+) -> np.ndarray:
+    """Return ``count`` distinct indices of ``features`` (N, D), in rising order.
+
+    "nearest" makes ``count`` clusters of the normalised features and takes the point nearest to
+    each centre; "farthest" takes points far from all chosen ones; "random" is the baseline.
+
+    Raises:
+        ClusterError: ``count`` is above N.
+    """
+    if not 1 <= count <= len(features):
+        raise ClusterError(f"{count} of {len(features)} items cannot be chosen; ask for fewer.")
+    if how == "random":
+        picked = np.random.default_rng(seed).permutation(len(features))[:count]
+        return np.sort(picked)
+    points = np.asarray(features, np.float64)
+    points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    if how == "farthest":
+        return _farthest(points, count, seed)
+    labels = kmeans(points, count, seed=seed)
+    picked = []
+    for cluster in range(count):
+        members = np.flatnonzero(labels == cluster)
+        centre = points[members].mean(0, keepdims=True)
+        picked.append(int(members[_distances(points[members], centre)[:, 0].argmin()]))
+    return np.sort(np.array(picked))
+
+
+def _farthest(points: np.ndarray, count: int, seed: int) -> np.ndarray:
+    chosen = [int(np.random.default_rng(seed).integers(len(points)))]
+    nearest = _distances(points, points[chosen])[:, 0]
+    while len(chosen) < count:
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, _distances(points, points[chosen[-1:]])[:, 0])
+    return np.sort(np.array(chosen))
+
+
+def _plus_plus(points: np.ndarray, k: int, generator: np.random.Generator) -> np.ndarray:
+    centres = [points[generator.integers(len(points))]]
+    nearest = _distances(points, np.stack(centres))[:, 0]
+    while len(centres) < k:
+        total = nearest.sum()
+        weights = nearest / total if total > 0 else np.full(len(points), 1 / len(points))
+        centres.append(points[generator.choice(len(points), p=weights)])
+        nearest = np.minimum(nearest, _distances(points, centres[-1][None])[:, 0])
+    return np.stack(centres)
+
+
+def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    square = (points**2).sum(1)[:, None] - 2 * points @ centres.T + (centres**2).sum(1)[None]
+    return np.maximum(square, 0)
