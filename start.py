@@ -219,7 +219,7 @@ def main(argv: list[str]) -> int:
     if words[:1] in (["-h"], ["--help"], ["help"]):
         print(str(__doc__).strip())
         return 0
-    extras = "test" if words[:1] == ["test"] else "hub,samples"
+    extras = "test" if words[:1] == ["test"] else "hub,samples,diffusion"
     try:
         if not is_set_up(extras):
             set_up(extras, cpu=len(words) < len(argv))

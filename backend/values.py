@@ -11,6 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from backend.core.artifact import Artifact
+from backend.core.channel_plan import ChannelSpace
 from backend.core.errors import FretsawError
 from backend.core.files import write_atomic
 from backend.core.value import value
@@ -23,7 +24,9 @@ __all__ = [
     "Artifact",
     "Classifier",
     "Cost",
+    "CutPlan",
     "Data",
+    "Diffuser",
     "Discriminator",
     "Figure",
     "Generator",
@@ -172,7 +175,11 @@ class Pairs:
     manifest: PairsManifest
 
     def save(self, folder: Path) -> None:
-        """Write the manifest, and beside it the pictures that the making node wrote."""
+        """Write the manifest, and beside it the pictures that the making node wrote.
+
+        Raises:
+            DataError: a picture is gone.
+        """
         self.manifest.save(folder)
 
     @classmethod
@@ -191,6 +198,18 @@ class Data:
     """A data set: a manifest of files, never a copy of them."""
 
     manifest: Manifest
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes.
+
+        Raises:
+            FretsawError: the pictures have no labels.
+        """
+        if not self.manifest.classes:
+            raise FretsawError(
+                f"{self.manifest.title} have no labels to learn from.", "Link labelled pictures."
+            )
+        return self.manifest.classes
 
     def save(self, folder: Path) -> None:
         """Write the manifest."""
@@ -275,3 +294,67 @@ class Cost:
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
         return cls(**json.loads((folder / "cost.json").read_text()))
+
+
+@value
+@dataclass(frozen=True)
+class Diffuser:
+    """A diffusion pipeline that edits pictures: where it is, which one it is, how it is run.
+
+    The weights stay in ``source``, a folder or a hub id at ``commit``; ``digest`` is over its
+    settings, and names and sizes of its weights. ``settings`` are those of
+    :class:`backend.diffusion.editor.Settings`.
+    """
+
+    source: str
+    commit: str
+    digest: str
+    kind: str
+    settings: dict[str, Any]
+    seed: int = 0
+    label: str = "diffusion"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the reference as JSON, not the weights."""
+        write_atomic(folder / "diffuser.json", json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        return cls(**json.loads((folder / "diffuser.json").read_text()))
+
+
+@value
+@dataclass(frozen=True)
+class CutPlan:
+    """Which channels of a network stay: the space that was searched, and what was found.
+
+    ``keep`` names the surviving indices of every group of channels; ``size`` is the picture
+    (C, H, W) that costs were counted for.
+    """
+
+    space: ChannelSpace
+    widths: dict[str, int]
+    keep: dict[str, list[int]]
+    threshold: float
+    size: tuple[int, int, int]
+
+    def save(self, folder: Path) -> None:
+        """Write the plan as JSON."""
+        record = {
+            "space": self.space.model_dump(mode="json"),
+            "widths": self.widths,
+            "keep": self.keep,
+            "threshold": self.threshold,
+            "size": list(self.size),
+        }
+        write_atomic(folder / "plan.json", json.dumps(record))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        record = json.loads((folder / "plan.json").read_text())
+        record["space"] = ChannelSpace(**record["space"])
+        record["size"] = tuple(record["size"])
+        return cls(**record)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from studio.action import Action
+from studio.device_actions import DEVICE
 
-MENUS = ("File", "Edit", "View", "Graph", "Run", "Help")
+MENUS = ("File", "Edit", "View", "Graph", "Run", "Device", "Help")
+WORKSPACES = {"Graph": "graph-outline", "Compare": "compare", "Phone": "cellphone"}
 
 
 def _file() -> tuple[Action, ...]:
@@ -109,29 +111,19 @@ def _view() -> tuple[Action, ...]:
             )
             for size in sizes
         ),
-        Action(
-            "workspace_graph",
-            "Graph workspace",
-            "view:workspace",
-            "View",
-            2,
-            "Alt+1",
-            "graph-outline",
-            "graph",
-            "",
-            (("name", "Graph"),),
-        ),
-        Action(
-            "workspace_compare",
-            "Compare workspace",
-            "view:workspace",
-            "View",
-            2,
-            "Alt+2",
-            "compare",
-            "graph",
-            "",
-            (("name", "Compare"),),
+        *(
+            Action(
+                f"workspace_{name.lower()}",
+                f"{name} workspace",
+                "view:workspace",
+                "View",
+                2,
+                f"Alt+{n}",
+                icon,
+                "graph",
+                details=(("name", name),),
+            )
+            for n, (name, icon) in enumerate(WORKSPACES.items(), 1)
         ),
         Action("reset_layout", "Reset the layout", "view:reset_layout", "View", 2, "", "", "graph"),
         Action(
@@ -385,6 +377,7 @@ ACTIONS: tuple[Action, ...] = (
     *_view(),
     *_graph(),
     *_run(),
+    *DEVICE,
     *_help(),
     *_hidden(),
 )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QMenu
 
+from studio.phone.targets import is_exporter
+
 if TYPE_CHECKING:
     from studio.main_window import MainWindow
 
@@ -38,4 +40,7 @@ def context_menu(window: MainWindow, details: dict[str, Any]) -> QMenu:
         inspect = menu.addAction("Inspect what it gave")
         run = focus.name
         inspect.triggered.connect(lambda: window.act("inspect", run=run, node=node))
+        if is_exporter(window.session, node):
+            push = menu.addAction("Push to the phone")
+            push.triggered.connect(lambda: window.act("phone_push", run=run, node=node))
     return menu

@@ -38,10 +38,12 @@ NODE_ICONS = {
     "report.compare": "compare",
     "cost.macs": "calculator-variant-outline",
     "cost.ort": "timer-outline",
+    "cost.phone": "cellphone",
 }
 CATEGORY_ICONS = {
     "data": "database-outline",
     "model": "layers-triple-outline",
+    "teacher": "human-male-board",
     "train": "school-outline",
     "quantize": "tune-variant",
     "prune": "content-cut",

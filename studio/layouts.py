@@ -7,7 +7,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtCore import QByteArray, QObject, Qt, Signal
 
 from backend.core.files import parse_json, write_atomic
 from studio.theme import theme
@@ -32,15 +32,26 @@ WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
         "right": [["properties", "layers", "views"]],
         "bottom": [["compare", "images", "log", "inspector"], ["runs", "curves"]],
     },
+    "Phone": {
+        "left": [["edits", "outputs"]],
+        "right": [["phone", "properties"]],
+        "bottom": [["images", "curves", "log"]],
+    },
 }
 SIZES = {"left": 230, "right": 304, "bottom": 288}
 COMPARE_BOTTOM = 520
+PHONE_RIGHT = 580
+WITHOUT_CANVAS = ("Phone",)
+"""Workspaces whose docks take the room of the canvas too."""
 TEXT_SHARE = 0.6
 """How much of a larger text the docks take from the canvas."""
 
 
 class Layouts(QObject):
     """Arranges the docks of a window and remembers how the user wants them."""
+
+    arranged = Signal(str)
+    """The docks stand as this workspace has them."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -57,6 +68,7 @@ class Layouts(QObject):
     def arrange(self, name: str) -> None:
         """Put the docks as this workspace has them at first, or as they were left."""
         self.name = name
+        self._show_canvas(name not in WITHOUT_CANVAS)
         self._place(name)
         kept = self._kept.get(name)
         if kept:
@@ -68,6 +80,7 @@ class Layouts(QObject):
         geometry = self._kept.get("geometry")
         if geometry and not self._window.isVisible():
             self._window.restoreGeometry(_bytes(geometry))
+        self.arranged.emit(name)
 
     def choose(self, name: str) -> None:
         """Keep the present arrangement under its name and change to another one."""
@@ -81,11 +94,13 @@ class Layouts(QObject):
         self._kept.pop(self.name, None)
         self._kept.pop(f"{self.name}:hidden", None)
         self._place(self.name)
+        self.arranged.emit(self.name)
 
     def show_docks(self, on: bool) -> None:
         """Hide all docks behind the welcome page, or bring back those that were shown."""
         if not on:
             self._remember()
+            self._show_canvas(True)
             for frame in self._window.frames.values():
                 frame.hide()
         else:
@@ -103,6 +118,13 @@ class Layouts(QObject):
 
     # -- inner -----------------------------------------------------------------------------------
 
+    def _show_canvas(self, on: bool) -> None:
+        """Show canvas or welcome page; without them the docks have their room, and the news."""
+        window = self._window
+        if (pages := window.centralWidget()) is not None:
+            pages.setVisible(on)
+        window.toasts.set_ground(window.canvas if on else window)
+
     def _remember(self) -> None:
         if self._window.shows_graph:
             state = self._window.saveState(VERSION)
@@ -119,7 +141,8 @@ class Layouts(QObject):
             window.removeDockWidget(dock)
         corner = Qt.DockWidgetArea
         window.setCorner(Qt.Corner.BottomLeftCorner, corner.LeftDockWidgetArea)
-        window.setCorner(Qt.Corner.BottomRightCorner, corner.BottomDockWidgetArea)
+        right = corner.RightDockWidgetArea if name in WITHOUT_CANVAS else corner.BottomDockWidgetArea
+        window.setCorner(Qt.Corner.BottomRightCorner, right)
         for area, groups in wanted.items():
             self._place_area(area, [list(group) for group in groups], rest)
         for dock_name, frame in frames.items():
@@ -152,11 +175,25 @@ class Layouts(QObject):
         for area, groups in WORKSPACES[name].items():
             firsts = [frames[group[0]] for group in groups if group[0] in frames]
             size = COMPARE_BOTTOM if (name, area) == ("Compare", "bottom") else SIZES[area]
+            size = PHONE_RIGHT if (name, area) == ("Phone", "right") else size
             size = round(size * (1 + (theme().scale - 1) * TEXT_SHARE))
             way = Qt.Orientation.Vertical if area == "bottom" else Qt.Orientation.Horizontal
             window.resizeDocks(firsts, [size] * len(firsts), way)
             if len(firsts) > 1:
                 window.resizeDocks(firsts, [640, 600], Qt.Orientation.Horizontal)
+        if name in WITHOUT_CANVAS:
+            self._share_width(name)
+
+    def _share_width(self, name: str) -> None:
+        """Left, middle and right in one row: Qt shares it only when all three are named."""
+        window, grow = self._window, 1 + (theme().scale - 1) * TEXT_SHARE
+        parts = {area: groups[0][0] for area, groups in WORKSPACES[name].items()}
+        if not all(dock in window.frames for dock in parts.values()):
+            return
+        left, right = round(SIZES["left"] * grow), round(PHONE_RIGHT * grow)
+        middle = max(200, window.width() - left - right)
+        docks = [window.frames[parts[area]] for area in ("left", "bottom", "right")]
+        window.resizeDocks(docks, [left, middle, right], Qt.Orientation.Horizontal)
 
     def _read(self) -> dict[str, str]:
         try:

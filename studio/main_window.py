@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QShowEvent
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMenuBar, QStackedWidget, QTabWidget, QWidget
 
 from studio import deeds, layouts, reasons, window_actions
@@ -22,6 +22,7 @@ from studio.dock_frame import DockFrame, dock_points
 from studio.dock_tabs import DockTabs
 from studio.drop_overlay import DropOverlay
 from studio.menus import Menus
+from studio.phone_row import PhoneRow
 from studio.recent import RecentFiles
 from studio.run_display import RunDisplay
 from studio.session import Message, Session
@@ -30,6 +31,9 @@ from studio.theme import theme
 from studio.tool_row import ToolRow
 from studio.top_bar import MenuRow, TopBar
 from studio.widgets.toast import ToastStack
+
+if TYPE_CHECKING:
+    from studio.command_palette import CommandPalette
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self.canvas)
         self._welcome: QWidget | None = None
+        self._palette: CommandPalette | None = None
         self.setCentralWidget(self._pages)
         self.frames = {
             name: DockFrame(point, session, self) for name, point in dock_points().items()
@@ -80,9 +85,9 @@ class MainWindow(QMainWindow):
         self.layouts = layouts.Layouts(self)
         self.tabs = DockTabs(self, self.frames.values())
         self._tool_windows: dict[str, QWidget] = {}
-        self._is_closing = False
+        self._is_closing, self._is_seen = False, True
         self._was_not_asked = False
-        self.menus = Menus(self, self._menus)
+        self.menus, self.phone_row = Menus(self, self._menus), PhoneRow(self)
         self._connect()
         self.layouts.arrange("Graph")
         self.show_welcome()
@@ -146,10 +151,14 @@ class MainWindow(QMainWindow):
         from studio.command_palette import CommandPalette
         from studio.palette_entries import providers
 
-        palette = CommandPalette(self)
+        palette = self._palette = CommandPalette(self)
+        palette.closed.connect(self._forget_palette)
         palette.open(providers(self))
         if text:
             palette.set_text(text)
+
+    def _forget_palette(self) -> None:
+        self._palette = None
 
     # -- docks -----------------------------------------------------------------------------------
 
@@ -174,6 +183,8 @@ class MainWindow(QMainWindow):
     def set_workspace(self, name: str) -> None:
         """Choose another arrangement of the docks."""
         self.show_graph()
+        if self._palette is not None:
+            self._palette.dismiss()
         self.layouts.choose(name)
         self.tool_row.workspaces.set_value(name)
         self.tabs.schedule()
@@ -287,7 +298,25 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         """Let the docks fill once the window was painted."""
         super().showEvent(event)
+        self._follow_visibility()
         QTimer.singleShot(0, self, self.fill_docks)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Follow slowly what nobody sees."""
+        super().hideEvent(event)
+        self._follow_visibility()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Look whether the window was minimised."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._follow_visibility()
+
+    def _follow_visibility(self) -> None:
+        is_seen = self.isVisible() and not self.isMinimized()
+        if is_seen != self._is_seen and not self._is_closing:
+            self._is_seen = is_seen
+            self.session.runner.set_visible(is_seen)
 
     def fill_docks(self) -> None:
         """Allow the docks to make their content; what is hidden waits until it is seen."""

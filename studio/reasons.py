@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from studio.phone.known import known_phone
+from studio.phone.targets import node_to_follow
 from studio.theme import theme
 
 if TYPE_CHECKING:
@@ -118,6 +120,34 @@ def _has_failed(window: MainWindow) -> str:
     return _runnable(window) or ("" if failed else "no failed node")
 
 
+def _phone(window: MainWindow) -> str:
+    phone = known_phone(window.session)
+    return "" if phone is not None and phone.device is not None else "no phone is connected"
+
+
+def _bridge(window: MainWindow) -> str:
+    phone = known_phone(window.session)
+    return "" if phone is not None and phone.is_open else "no phone is paired"
+
+
+def _pushable(window: MainWindow) -> str:
+    """Files are looked at when it is done; here only whether anything was run."""
+    phone = known_phone(window.session)
+    has_some = window.session.focus is not None or (phone is not None and phone.state.edits)
+    return "" if has_some else "nothing was exported yet"
+
+
+def _followable(window: MainWindow) -> str:
+    if _following(window) or node_to_follow(window.session) is not None:
+        return ""
+    return "no training that can be followed is shown"
+
+
+def _following(window: MainWindow) -> bool:
+    phone = known_phone(window.session)
+    return phone is not None and phone.follower.is_running
+
+
 _REASONS: dict[str, Callable[[MainWindow], str]] = {
     "graph": _graph,
     "nodes": _nodes,
@@ -136,6 +166,10 @@ _REASONS: dict[str, Callable[[MainWindow], str]] = {
     "killable": _killable,
     "resumable": _resumable,
     "has_failed": _has_failed,
+    "phone": _phone,
+    "bridge": _bridge,
+    "pushable": _pushable,
+    "followable": _followable,
 }
 
 
@@ -163,4 +197,5 @@ _SWITCHES: dict[str, Callable[[MainWindow], bool]] = {
     "queue_paused": _queue_paused,
     "bypassed": _bypassed,
     "collapsed": _collapsed,
+    "following": _following,
 }

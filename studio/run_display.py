@@ -45,6 +45,13 @@ class RunDisplay(QObject):
         self._session.runner.changed.connect(self._look_for_ends)
         self._session.runner.batch.connect(self._batch)
         self._is_stale = False
+        self._told_trouble = ("", "")
+
+    def _tell_trouble(self, name: str, trouble: str) -> None:
+        """Tell once that the events of the run shown cannot be read."""
+        if trouble and (name, trouble) != self._told_trouble:
+            self._told_trouble = (name, trouble)
+            self._session.tell(trouble, name, kind="warn")
 
     def run_to_stop(self) -> str:
         """Name of the run that Stop means; empty when nothing runs or waits."""
@@ -87,6 +94,7 @@ class RunDisplay(QObject):
             status.set_run("done" if kinds else "idle", f"{kinds} nodes ready", "")
         else:
             self._show(focus.fold, focus.state, focus.name)
+            self._tell_trouble(focus.name, focus.trouble)
         if live and not self._timer.isActive():
             self._timer.start()
         elif not live:

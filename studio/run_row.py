@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from backend.core import phone_records
 from backend.core.files import parse_json
 from backend.core.run import Run
+from studio.plotting.metrics import better
 from studio.run_watch import FINAL, quick_state, read_json
 from studio.words import is_moment
 
-_FILES = ("result.json", "run.json", "studio.json", "graph.json")
-_LOWER = re.compile(
-    r"(^|[_./ ])(loss|err|error|ms|s|seconds|bytes|kb|mb|kib|mib|mae|mse|rmse|fid|lpips|kl|"
-    r"params|macs|flops|latency|size|memory|energy|perplexity|gap|drop)([_./ ]|$)"
-)
+_FILES = ("result.json", "run.json", "studio.json", "graph.json", phone_records.FILE)
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,11 @@ class RunRow:
     star: bool = False
     tags: tuple[str, ...] = ()
     note: str = ""
+    phone: dict[str, float] = field(default_factory=dict)
+    """Milliseconds for a frame by phone, as measured there."""
     sweep: str = ""
     set: dict[str, Any] = field(default_factory=dict)
     """What a sweep gave this run, by ``node.param``."""
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether less of a metric is better, judged by its name: losses, errors, times and sizes."""
-    return bool(_LOWER.search(metric.rpartition("/")[2].lower()))
 
 
 def key_of(folder: Path) -> list[int]:
@@ -79,6 +73,7 @@ def read_row(folder: Path) -> RunRow | str:
         error=str(result.get("error", "")),
         best=best,
         last=last,
+        phone=phone_records.median_ms(folder),
         sweep=_text(settings.get("sweep")),
         set=_mapping(settings.get("set")),
         **_marks(marks),
@@ -116,7 +111,7 @@ def _figures(metrics: object) -> tuple[dict[str, float], dict[str, float]]:
         for name, value in _mapping(figures).items():
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 key = f"{node}.{name}"
-                best[key] = float(value["min" if lower_is_better(name) else "max"])
+                best[key] = float(value["min" if better(name) == "lower" else "max"])
                 last[key] = float(value["last"])
     return best, last
 

@@ -11,6 +11,7 @@ from backend.core.run import Run
 from studio.run_watch import RunWatch
 
 TICK_MS = 100
+HIDDEN_MS = 1000
 BACKLOG_MS = 20
 PARSE_SECONDS = 0.005
 _LEAST_SLICE = 0.0003
@@ -33,6 +34,7 @@ class RunTail(QObject):
         self._state_of = state_of
         self._turn = 0
         self._is_visible = True
+        self._is_closed = False
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.tick)
 
@@ -42,12 +44,17 @@ class RunTail(QObject):
         self.wake()
 
     def set_visible(self, on: bool) -> None:
-        """Rest while nobody looks; what was missed is read afterwards."""
+        """Go slowly while nobody looks: that a run ended is to be told all the same."""
         self._is_visible = on
-        if on:
-            self.wake()
+        if self._timer.isActive():
+            self._timer.setInterval(TICK_MS if on else HIDDEN_MS)
         else:
-            self._timer.stop()
+            self.wake()
+
+    @property
+    def interval_ms(self) -> int:
+        """Time between two looks at the runs."""
+        return self._timer.interval()
 
     @property
     def is_active(self) -> bool:
@@ -55,13 +62,13 @@ class RunTail(QObject):
         return self._timer.isActive()
 
     def wake(self) -> None:
-        """Start the timer if there is something to follow and somebody to see it."""
-        if self._is_visible and self.followed and not self._timer.isActive():
-            self._timer.start(TICK_MS)
+        """Start the timer if there is something to follow."""
+        if not self._is_closed and self.followed and not self._timer.isActive():
+            self._timer.start(TICK_MS if self._is_visible else HIDDEN_MS)
 
     def close(self) -> None:
         """Stop the timer."""
-        self._is_visible = False
+        self._is_closed = True
         self._timer.stop()
 
     def tick(self) -> None:
@@ -78,7 +85,8 @@ class RunTail(QObject):
         if not self.followed:
             self._timer.stop()
         elif self._timer.isActive():
-            wanted = BACKLOG_MS if has_more else TICK_MS
+            rest = TICK_MS if self._is_visible else HIDDEN_MS
+            wanted = BACKLOG_MS if has_more else rest
             if self._timer.interval() != wanted:
                 self._timer.setInterval(wanted)
 

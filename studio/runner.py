@@ -87,12 +87,10 @@ class Runner(QObject):
             self._background.do(lambda: unfinished(self.workspace), self._scanned)
 
     def set_visible(self, on: bool) -> None:
-        """Stop following while the window is hidden, and catch up when it is seen again."""
+        """Follow slowly while the window is hidden, and catch up when it is seen again."""
         self._tail.set_visible(on)
         if on:
             self.scan()
-        else:
-            self._look_timer.stop()
 
     def close(self) -> None:
         """Stop timers, threads and questions; runs go on."""

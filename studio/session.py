@@ -41,6 +41,10 @@ class Session(QObject):
     told = Signal(object)
     acted = Signal(str, object)
     revealed = Signal(str)
+    phoned = Signal(object)
+    """Somebody asked for the phones for the first time."""
+    closed = Signal()
+    """The window goes; whoever holds a process or a thread for it lets go."""
 
     def __init__(
         self,
@@ -125,6 +129,7 @@ class Session(QObject):
 
         With ``keep``, what is not saved is offered at the next start.
         """
+        self.closed.emit()
         self.catalog.close()
         self.runner.close()
         self.document.close(keep=keep)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from studio.theme import theme
+from studio.widgets.empty_state import Glyph
 from studio.widgets.meter import Meter
 from studio.widgets.ring import Ring
 
@@ -23,6 +24,7 @@ class StatusBar(QWidget):
 
     hint_clicked = Signal()
     run_clicked = Signal()
+    phone_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,6 +40,11 @@ class StatusBar(QWidget):
         self._hint.setProperty("kind", "status")
         self._hint.setToolTip("Go to the next problem")
         self._hint.clicked.connect(self.hint_clicked)
+        self._phone_glyph = Glyph("cellphone-check", 14, "good")
+        self._phone = QPushButton(self)
+        self._phone.setProperty("kind", "status")
+        self._phone.setToolTip("Show the phone")
+        self._phone.clicked.connect(self.phone_clicked)
         self._cpu, self._ram, self._vram = Meter("CPU"), Meter("RAM"), Meter("VRAM")
         self._no_gpu = QLabel("no GPU", self)
         self._saved = QLabel(self)
@@ -51,6 +58,7 @@ class StatusBar(QWidget):
         self._timer.setInterval(METER_MS)
         self._timer.timeout.connect(self.measure)
         self.set_problems(0, 0)
+        self.set_phone("", "")
         self.set_saved(None)
         theme().changed.connect(self._dress)
         self._dress()
@@ -75,6 +83,14 @@ class StatusBar(QWidget):
         self._hint.setProperty("tone", "bad" if errors else "warn")
         self._hint.style().unpolish(self._hint)
         self._hint.style().polish(self._hint)
+
+    def set_phone(self, icon: str, words: str) -> None:
+        """Show how the phone stands; no words: the bridge is off."""
+        well = icon in ("cellphone-check", "qrcode")
+        self._phone_glyph.set(icon or "cellphone-check", "good" if well else "warn")
+        self._phone.setText(words)
+        self._phone.setVisible(bool(words))
+        self._phone_glyph.setVisible(bool(words))
 
     def set_saved(self, when: float | None) -> None:
         """Show when the graph was saved last, in seconds since 1970."""
@@ -126,6 +142,11 @@ class StatusBar(QWidget):
         layout.addLayout(state)
         layout.addWidget(self._run)
         layout.addWidget(self._hint)
+        phone = QHBoxLayout()
+        phone.setSpacing(4)
+        phone.addWidget(self._phone_glyph)
+        phone.addWidget(self._phone)
+        layout.addLayout(phone)
         layout.addStretch(1)
         for widget in (self._cpu, self._ram, self._vram, self._no_gpu, self._saved):
             layout.addWidget(widget)
@@ -146,5 +167,6 @@ class StatusBar(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(theme().px(26))
-        for widget in (self._run, self._no_gpu, self._saved, self._state, self._hint):
+        labels = (self._run, self._no_gpu, self._saved, self._state, self._hint, self._phone)
+        for widget in labels:
             widget.setFont(theme().font("small"))

@@ -47,14 +47,16 @@ QPushButton[kind="primary"]:disabled {{ background: {field}; border-color: {line
 QPushButton[kind="quiet"] {{ background: transparent; border-color: transparent; }}
 QPushButton[kind="quiet"]:hover {{ background: {hover}; }}
 QPushButton[kind="quiet"]:focus {{ border-color: {blade}; }}
-QPushButton[kind="danger"] {{ color: {bad}; }}
-QPushButton[kind="danger"]:hover {{ border-color: {bad}; }}
+QPushButton[kind="danger"] {{ background: {card}; color: {bad}; }}
+QPushButton[kind="danger"]:hover {{ border-color: {bad}; background: {card}; color: {bad}; }}
+QPushButton[kind="danger"]:pressed {{ background: {pressed}; color: {ink}; }}
 QPushButton[kind="status"] {{ background: transparent; border: 1px solid transparent;
   padding: 0 4px; min-height: {s20}px; max-height: {s20}px; font-weight: 400; }}
 QPushButton[kind="status"]:hover {{ background: {hover}; }}
 QPushButton[kind="status"]:focus {{ border-color: {blade}; }}
 QPushButton[kind="status"][tone="warn"] {{ color: {warn_text}; }}
-QPushButton[kind="status"][tone="bad"] {{ color: {bad}; }}
+QPushButton[kind="status"][tone="bad"] {{ color: {bad_text}; }}
+QPushButton[kind="status"][tone]:hover {{ background: {hover}; color: {ink}; }}
 QToolButton {{ background: transparent; border: 1px solid transparent;
   border-radius: {r_button}px; padding: {s4}px; }}
 QToolButton:hover {{ background: {hover}; }}
@@ -118,19 +120,20 @@ QCheckBox, QRadioButton {{ spacing: {s8}px; }}
 QCheckBox::indicator {{ width: 14px; height: 14px; border: {border}px solid {border_strong};
   border-radius: 3px; background: {field}; }}
 QCheckBox::indicator:checked {{ background: {blade}; border-color: {blade}; }}
-QCheckBox:focus, QRadioButton:focus {{ color: {blade}; }}
+QCheckBox:focus, QRadioButton:focus {{ color: {blade_text}; }}
 QProgressBar {{ background: {plot_grid}; border: none; border-radius: 2px; height: 4px;
   text-align: center; }}
 QProgressBar::chunk {{ background: {blade}; border-radius: 2px; }}
 QLabel {{ background: transparent; }}
 QLabel[tone="muted"] {{ color: {muted}; }}
-QLabel[tone="bad"] {{ color: {bad}; }}
-QLabel[tone="warn"] {{ color: {warn}; }}
-QLabel[tone="good"] {{ color: {good}; }}
-QLabel[tone="blade"] {{ color: {blade}; }}
+QLabel[tone="bad"] {{ color: {bad_text}; }}
+QLabel[tone="warn"] {{ color: {warn_text}; }}
+QLabel[tone="good"] {{ color: {good_text}; }}
+QLabel[tone="blade"] {{ color: {blade_text}; }}
+QLabel[tone="data"] {{ color: {data_text}; }}
 """
 _NAMES = (
-    *("ink", "muted", "panel", "line", "blade", "card", "field", "bad", "warn", "good"),
+    *("ink", "muted", "panel", "line", "blade", "card", "field", "bad"),
     *("border_strong", "hover", "pressed", "selected", "disabled_ink", "plot_grid"),
     *("on_blade", "blade_hover", "blade_pressed"),
 )
@@ -139,8 +142,8 @@ _NAMES = (
 def sheet(theme: Theme) -> str:
     """Return the style sheet for the theme's mode and scale."""
     values: dict[str, str | int] = {name: _hex(theme.color(name)) for name in _NAMES}
-    # Light yellow does not read as small text on a bar (look.md 2, the starred ones): ink there.
-    values["warn_text"] = _hex(theme.color("warn" if theme.is_dark else "ink"))
+    for name in ("warn", "good", "bad", "blade", "data"):
+        values[f"{name}_text"] = _hex(theme.text_color(name))
     values["card_hover"] = _hex(theme.mix("card", "ink", 0.05))
     values |= {f"s{n}": theme.px(n) for n in (4, 8, 10, 12, 16, 20, 24)}
     values |= {

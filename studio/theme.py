@@ -7,9 +7,12 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 
-from studio.tokens import ASSETS, Colors, ramp, rgb, token
+from studio.tokens import ASSETS, Colors, contrast, ramp, rgb, token
 
 MODES = ("system", "dark", "light", "contrast", "contrast_light")
+TEXT_GROUNDS = ("bench", "panel", "card")
+READABLE = 4.5
+"""Least contrast of text after WCAG 2.2, level AA."""
 _WEIGHTS = {400: QFont.Weight.Normal, 500: QFont.Weight.Medium, 600: QFont.Weight.DemiBold}
 _FALLBACK = ["Inter", "Noto Sans", "DejaVu Sans"]
 _MONO_FALLBACK = ["JetBrains Mono", "Noto Sans Mono", "DejaVu Sans Mono"]
@@ -82,11 +85,24 @@ class Theme(QObject):
         """
         key = (name, of)
         if key not in self._painted:
-            color = QColor(*self._colors.named(name, of))
+            # paper under more paper would look washed out: the light scrim darkens
+            rule = "scrim_light" if name == "scrim" and not self.is_dark else name
+            color = QColor(*self._colors.named(rule, of))
             if name == "scrim":
-                color.setAlphaF(token("derived.scrim.alpha"))
+                color.setAlphaF(token(f"derived.{rule}.alpha"))
             self._painted[key] = color
         return QColor(self._painted[key])
+
+    def text_color(self, name: str, *grounds: str) -> QColor:
+        """Return a colour for text: ``ink`` where the named one does not read (look.md 2).
+
+        ``grounds`` are what the text may stand on, by name; without any, all plain grounds.
+        """
+        color = self.color(name)
+        under = [self.color(ground) for ground in grounds or TEXT_GROUNDS]
+        if min(contrast(rgb(color.name()), rgb(ground.name())) for ground in under) < READABLE:
+            return self.color("ink")
+        return color
 
     def mix(self, a: str | QColor, b: str | QColor, t: float) -> QColor:
         """Return ``a (1 - t) + b t`` in sRGB."""

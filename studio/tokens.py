@@ -42,6 +42,25 @@ def mix(a: RGB, b: RGB, t: float) -> RGB:
     return red, green, blue
 
 
+def luminance(color: RGB) -> float:
+    """Return the relative luminance in 0..1.
+
+    Source: WCAG 2.2, relative luminance.
+    """
+    parts = [channel / 255 for channel in color]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(a: RGB, b: RGB) -> float:
+    """Return the contrast ratio of two colours, 1 to 21.
+
+    Source: WCAG 2.2, contrast ratio.
+    """
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
 def ramp(colors: list[RGB], t: float) -> RGB:
     """Return the colour at ``t`` in 0..1 of a ramp with equal steps."""
     place = min(max(t, 0.0), 1.0) * (len(colors) - 1)

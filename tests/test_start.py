@@ -58,20 +58,20 @@ def installers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Installers:
 
 
 def test_first_start_makes_venv_then_installs_by_uv(installers: Installers) -> None:
-    start.set_up("hub,samples", cpu=False)
+    start.set_up("hub,samples,diffusion", cpu=False)
     venv, get_uv, install = installers.asked
     assert venv == "venv"
     assert get_uv == "pip install -q -c constraints.txt uv"
     assert install.startswith("uv pip install ")
-    assert install.endswith("--compile-bytecode -c constraints.txt -e .[hub,samples]")
-    assert start.is_set_up("hub,samples")
+    assert install.endswith("--compile-bytecode -c constraints.txt -e .[hub,samples,diffusion]")
+    assert start.is_set_up("hub,samples,diffusion")
 
 
 def test_second_start_installs_nothing(installers: Installers) -> None:
     start.set_up("test", cpu=False)
     count = len(installers.asked)
     start.set_up("test", cpu=False)
-    start.set_up("hub,samples", cpu=False)  # `test` holds it
+    start.set_up("hub,samples,diffusion", cpu=False)  # `test` holds it
     assert len(installers.asked) == count
 
 
@@ -140,7 +140,7 @@ def test_without_uv_pip_installs(installers: Installers) -> None:
 def test_without_network_nothing_else_is_tried_and_what_was_there_stays(
     installers: Installers, folder: Path
 ) -> None:
-    start.set_up("hub,samples", cpu=False)
+    start.set_up("hub,samples,diffusion", cpu=False)
     count = len(installers.asked)
     installers.answers["pip install -q"] = (
         "NewConnectionError: Failed to establish a new connection"
@@ -148,7 +148,7 @@ def test_without_network_nothing_else_is_tried_and_what_was_there_stays(
     with pytest.raises(SystemExit, match="check the network"):
         start.set_up("test", cpu=False)
     assert len(installers.asked) == count + 1
-    assert start.is_set_up("hub,samples")
+    assert start.is_set_up("hub,samples,diffusion")
 
 
 def test_full_disk_is_named_and_repaired_later(installers: Installers) -> None:
@@ -189,7 +189,7 @@ def test_cpu_installs_the_smaller_torch_first(
 def test_cpu_is_advised_once_where_it_saves_space(
     installers: Installers, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start.set_up("hub,samples", cpu=False)
+    start.set_up("hub,samples,diffusion", cpu=False)
     assert "with --cpu the set-up is several GB smaller" in capsys.readouterr().out
     start.set_up("test", cpu=False)
     assert "--cpu" not in capsys.readouterr().out
@@ -257,7 +257,7 @@ def test_commands(
     monkeypatch.setattr(start, "call", lambda command, env: asked.extend([command, env]) or 7)
     assert start.main(words) == 7
     extras, with_cpu, command, env = asked
-    assert extras == ("test" if words[:1] == ["test"] else "hub,samples")
+    assert extras == ("test" if words[:1] == ["test"] else "hub,samples,diffusion")
     assert with_cpu == cpu
     assert command[1:] == module
     assert "PYTHONDONTWRITEBYTECODE" not in env

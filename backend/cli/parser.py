@@ -19,6 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _running(commands)
+    _following(commands)
     _looking(commands)
     _upkeep(commands)
     return parser
@@ -100,6 +101,19 @@ def _running(commands: Any) -> None:
         commands, "demo", "backend.cli.running:demo", "Run the first pipeline on real data."
     )
     _run_options(demo)
+
+
+def _following(commands: Any) -> None:
+    follow = _command(
+        commands,
+        "follow",
+        "backend.cli.follow:follow",
+        "Export a generator again and again while it is trained, a line of JSON each time.",
+        json=False,
+    )
+    follow.add_argument("run", help="name, part of it, or: last")
+    follow.add_argument("node", help="the node that trains it")
+    follow.add_argument("--out", type=Path, metavar="DIR", help="default: a folder in the run")
 
 
 def _looking(commands: Any) -> None:

@@ -29,6 +29,8 @@ class Artifact:
 
     ``format`` is ``onnx`` or ``onnx-qdq``; ``golden`` is an .npz beside the file with one input and
     the output that the trained network gives for it; ``facts`` holds what the exporter measured.
+    Two of them name files beside it: ``facts["weights"]`` (``path``, ``sha256``, ``bytes``) where
+    the weights lie outside the file, ``facts["thumb"]`` a small picture of what it does.
     """
 
     path: Path
@@ -63,11 +65,27 @@ class Artifact:
             facts or {},
         )
 
+    @property
+    def weights(self) -> Path | None:
+        """The file with the weights, where they lie outside the model file."""
+        named = self.facts.get("weights")
+        return inside(self.path.parent, named["path"]) if named else None
+
+    @property
+    def thumb(self) -> Path | None:
+        """A small picture of what the network does, if the exporter had one."""
+        named = self.facts.get("thumb")
+        return inside(self.path.parent, named) if named else None
+
     def save(self, folder: Path) -> None:
-        """Copy the file, its golden pair and the description into ``folder``."""
-        shutil.copyfile(self.path, folder / self.path.name)
-        if self.golden is not None:
-            shutil.copyfile(self.golden, folder / self.golden.name)
+        """Copy the file, its golden pair, what its facts name and the description to ``folder``."""
+        for path in (self.path, self.golden, self.weights, self.thumb):
+            if path is not None:
+                shutil.copyfile(path, folder / path.name)
+        self.describe(folder)
+
+    def describe(self, folder: Path) -> None:
+        """Write the description alone, into the folder in which the files lie already."""
         record = asdict(self)
         record["path"] = self.path.name
         record["golden"] = self.golden.name if self.golden else None
@@ -85,7 +103,7 @@ class Artifact:
         if not path.is_file() or file_sha256(path) != record["sha256"]:
             raise ValueError(f'The exported file "{path}" is missing or was changed. Export again.')
         golden = inside(folder, record["golden"]) if record["golden"] else None
-        return cls(
+        found = cls(
             path,
             record["format"],
             record["sha256"],
@@ -95,6 +113,12 @@ class Artifact:
             golden,
             record["facts"],
         )
+        weights, _ = found.weights, found.thumb  # both refuse a name outside the folder
+        if weights is not None and not (
+            weights.is_file() and file_sha256(weights) == found.facts["weights"]["sha256"]
+        ):
+            raise ValueError(f'The weights "{weights}" are missing or were changed. Export again.')
+        return found
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, BinaryIO, Literal, cast, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,7 +20,8 @@ SUFFIXES = frozenset(
 )
 # Decoded pictures are kept in memory when the whole part fits in this many bytes.
 _KEEP_BYTES = 2**30
-_BROKEN = (
+# What Pillow raises about a picture that cannot be decoded.
+BROKEN = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
     OSError,
@@ -123,9 +124,9 @@ class FolderImages:
     def _decode(self, i: int) -> np.ndarray:
         try:
             return decode(self.paths[i], self.shape, self._fit)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise DataError(
-                f'The picture "{self.paths[i]}" cannot be read ({_reason(error)}); '
+                f'The picture "{self.paths[i]}" cannot be read ({reason_of(error)}); '
                 "repair or remove it."
             ) from error
 
@@ -168,6 +169,21 @@ def decode(path: str | Path, shape: tuple[int, int, int], fit: str = "crop") -> 
     else:
         small = ImageOps.fit(plain, (width, height), Image.Resampling.BICUBIC)
     return np.asarray(small, np.uint8).reshape(shape)
+
+
+def load_upright(path: str | Path | BinaryIO, least: int | None = None) -> Image.Image:
+    """Return a whole picture in RGB: upright by its EXIF, transparency on white.
+
+    With ``least``, a JPEG may come at 1/2, 1/4 or 1/8 of its size, both sides at least so long:
+    much less memory and time for the photos of a camera.
+
+    Raises:
+        OSError, SyntaxError, ValueError, Image.DecompressionBombError: it cannot be decoded.
+    """
+    with Image.open(path) as image:
+        if least is not None:
+            image.draft(None, (least, least))
+        return _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -216,8 +232,8 @@ def _broken(paths: list[Path], size: int, on_error: str) -> dict[Path, str]:
     def problem(path: Path) -> str:
         try:
             decode(path, (size, size, 3))
-        except _BROKEN as error:
-            return _reason(error)
+        except BROKEN as error:
+            return reason_of(error)
         return ""
 
     found: dict[Path, str] = {}
@@ -234,7 +250,8 @@ def _broken(paths: list[Path], size: int, on_error: str) -> dict[Path, str]:
     return found
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return why a picture cannot be decoded, without its path."""
     # Pillow adds the path, which the sentence around the reason names already.
     return re.sub(r" '.*'$", "", str(error))
 

@@ -13,9 +13,10 @@ from backend.data.digits import digits
 from backend.data.fashion_mnist import fashion_mnist
 from backend.data.image_folder import image_folder
 from backend.data.manifest import DataError, ImageSet, Manifest, Split
+from backend.data.photos import open_photos, photos
 from backend.data.splits import Subset, choose
 
-__all__ = ["cifar", "digits", "fashion_mnist", "image_folder", "open_split"]
+__all__ = ["cifar", "digits", "fashion_mnist", "image_folder", "open_split", "photos"]
 
 _READERS = {
     "cifar": _cifar.read,
@@ -35,11 +36,13 @@ def open_split(manifest: Manifest, split: Split) -> ImageSet:
     """
     if split not in get_args(Split):
         raise DataError(f'There is no split "{split}"; choose train, val or test.')
-    if manifest.kind not in _READERS:
+    if manifest.kind not in (*_READERS, "photos"):
         raise DataError(f'No reader is known for data of the kind "{manifest.kind}".')
     problem = manifest.stale()
     if problem:
         raise DataError(problem)
+    if manifest.kind == "photos":  # split by photo, not by crop
+        return open_photos(manifest, split)
     part = split if split in manifest.options["parts"] else "train"
     images = _READERS[manifest.kind](manifest, part)
     return Subset(images, choose(images.labels, split, manifest.options))

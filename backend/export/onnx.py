@@ -40,6 +40,7 @@ def export_onnx(
     *,
     opset: int = 17,
     dynamic_batch: bool = True,
+    any_size: int = 0,
     input_name: str = "image",
     output_name: str = "logits",
     metadata: Mapping[str, str] | None = None,
@@ -55,6 +56,7 @@ def export_onnx(
         path: the file to write.
         opset: 17 (read by every runtime in use) or higher.
         dynamic_batch: leave N open, named ``batch``; else N is that of ``example``.
+        any_size: leave H and W open, in multiples of this; 0 fixes those of ``example``.
         input_name: name of the input.
         output_name: name of the output.
         metadata: strings to store in the file.
@@ -68,6 +70,7 @@ def export_onnx(
         example,
         opset=opset,
         dynamic_batch=dynamic_batch,
+        any_size=any_size,
         input_name=input_name,
         output_name=output_name,
     )
@@ -82,6 +85,7 @@ def trace(
     dynamic_batch: bool,
     input_name: str,
     output_name: str,
+    any_size: int = 0,
     erase: str = "",
 ) -> ModelProto:
     """Return ``module`` as an ONNX model in memory; arguments as in `export_onnx`.
@@ -94,11 +98,14 @@ def trace(
         raise ExportError(f"ONNX opset {opset} is not written; the lowest is 17.")
     still = copy.deepcopy(module).cpu().eval().requires_grad_(False)
     example = example.detach().cpu()
-    shapes = None
+    axes = {}
     if dynamic_batch:
         if example.shape[0] < 2:  # torch.export takes a size of 1 for a constant
             example = example.expand(2, *example.shape[1:]).clone()
-        shapes = ({0: torch.export.Dim("batch")},)
+        axes[0] = torch.export.Dim("batch")
+    if any_size:
+        axes |= {2: any_size * torch.export.Dim("h"), 3: any_size * torch.export.Dim("w")}
+    shapes = (axes,) if axes else None
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -126,9 +133,15 @@ def trace(
 
 
 def write_model(
-    model: ModelProto, path: str | Path, *, metadata: Mapping[str, str] | None = None
+    model: ModelProto,
+    path: str | Path,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    check: bool = True,
 ) -> None:
     """Check ``model`` with the ONNX checker and put it at ``path`` atomically.
+
+    ``check`` is off for a graph whose weights are still to be written.
 
     Raises:
         ExportError: the model is larger than the 2 GB that one ONNX file holds.
@@ -139,7 +152,8 @@ def write_model(
     onnx.helper.set_model_props(model, dict(metadata or {}))
     if model.ByteSize() > _LIMIT:
         raise ExportError("The network is larger than 2 GB, the most that one ONNX file can hold.")
-    onnx.checker.check_model(model, full_check=True)
+    if check:
+        onnx.checker.check_model(model, full_check=True)
     write_atomic(Path(path), model.SerializeToString())
 
 

@@ -56,6 +56,11 @@ def evaluate_artifact(ctx: Context, p: EvaluateParams, artifact: Artifact, data:
     from backend.data.preprocess import ImageInput
     from backend.export.runtime import session
 
+    if "classes" not in artifact.facts:
+        raise FretsawError(
+            f"{artifact.path.name} does not tell classes apart.",
+            "Use Evaluate exported edit, with pairs of pictures.",
+        )
     known, wanted = len(artifact.facts["classes"]), len(data.manifest.classes)
     if known != wanted:
         raise FretsawError(
@@ -87,8 +92,10 @@ class CompareParams(Params):
 def compare(ctx: Context, p: CompareParams, reports: list[Report]) -> Report:
     """A table of all figures: one row for each subject, one column for each figure."""
     rows: dict[str, dict[str, Figure]] = {}
+    told = _unlike_kid(reports)
     for report in reports:
-        rows.setdefault(report.subject, {}).update({f.name: f for f in report.figures})
+        shown = [f for f in report.figures if not (report in told and f.name.startswith("KID"))]
+        rows.setdefault(report.subject, {}).update({f.name: f for f in shown})
     figures = {f.name: f for report in reports for f in report.figures}
     columns = [Column(name="model")]
     columns += [Column(name=f.name, unit=f.unit, better=f.better) for f in figures.values()]
@@ -99,12 +106,25 @@ def compare(ctx: Context, p: CompareParams, reports: list[Report]) -> Report:
     notes = [f"{f.name}: {f.note}" for f in figures.values() if f.note]
     samples = {f.samples for f in figures.values() if f.samples}
     if samples:
-        notes.insert(
-            0, f"Accuracy on {', '.join(f'{n:,}' for n in sorted(samples))} test pictures."
-        )
+        what = "Accuracy" if any(report.kind == "accuracy" for report in reports) else "Quality"
+        notes.insert(0, f"{what} on {', '.join(f'{n:,}' for n in sorted(samples))} test pictures.")
+    for report in told:
+        notes.append(f"KID of {report.subject} is left out: it is of other pictures.")
+        ctx.log(notes[-1], level="warning")
     table = Table(title=p.title, caption=" ".join(notes), columns=columns, rows=cells)
     ctx.view(table, name="comparison")
     return Report(p.title, tuple(figures.values()), "comparison", {"table": table.model_dump()})
+
+
+def _unlike_kid(reports: list[Report]) -> list[Report]:
+    """Return the reports whose KID cannot stand beside that of the first one that has it."""
+    kids = [report for report in reports if "KID" in report.details]
+    like = ("preparation", "reference")
+    return [
+        report
+        for report in kids
+        if any(report.details["KID"][key] != kids[0].details["KID"][key] for key in like)
+    ]
 
 
 def _report(subject: str, found: Classification, facts: dict[str, Any]) -> Report:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -21,8 +20,9 @@ from backend.core.views import Verdict
 from backend.data.batches import spread_pictures
 from backend.data.vision import open_split
 from backend.export.verify import Parity, ParityError, golden, golden_path, verify
+from backend.exported import random_pictures
 from backend.fields import Checked, OpenBatch, Tolerance
-from backend.values import Artifact, Classifier, Data
+from backend.values import Artifact, Classifier, Data, Generator, Pairs
 
 
 class OnnxParams(Params):
@@ -34,21 +34,43 @@ class OnnxParams(Params):
         description="Version of the operator set; 17 is read by every runtime in use.",
     )
     dynamic_batch: OpenBatch = True
+    any_size: bool = Field(
+        default=False,
+        title="Any picture size",
+        description="Leave height and width open, for a network that edits pictures.",
+    )
     checked: Checked = 256
     tolerance: Tolerance = None
 
 
 @node("export.onnx", title="Export ONNX", views=("verdict",))
 def export_float(
-    ctx: Context, p: OnnxParams, model: Classifier, data: Data | None = None
+    ctx: Context,
+    p: OnnxParams,
+    model: Classifier | Generator,
+    data: Data | Pairs | None = None,
 ) -> Artifact:
     """Write a float ONNX file and check it against the network, picture by picture.
 
-    The check uses validation pictures of the linked data, else random ones. A file that disagrees
-    fails the node and names the layer.
+    The check uses validation pictures of the linked data or pairs, else random ones. A file that
+    disagrees fails the node and names the layer. Batch norms are folded into convolutions.
     """
     from backend.export.onnx import export_onnx
 
+    if isinstance(model, Generator):
+        from backend.methods.export_generator import export_generator
+
+        return export_generator(ctx, p, model, data)
+    if isinstance(data, Pairs):
+        raise FretsawError(
+            f'"{model.label}" tells classes apart; pairs of pictures are no use to it.',
+            "Link the data that it was trained on.",
+        )
+    if p.any_size:
+        raise FretsawError(
+            f'"{model.label}" tells classes apart, at one picture size.',
+            'Switch "Any picture size" off.',
+        )
     inputs = _inputs(model, data, p.checked, ctx.seed)
     path = ctx.folder / f"{slug(model.label)}.onnx"
     module = copy.deepcopy(model.module).cpu().eval()
@@ -120,22 +142,11 @@ def _verified(
     tolerance: float | None,
     notes: tuple[str, ...],
 ) -> Artifact:
-    try:
-        parity = verify(module, path, inputs, tolerance=tolerance)
-    except ParityError as error:
-        verdict = Verdict(
-            title="Parity with ONNX Runtime",
-            caption=str(error),
-            claim=f"{path.name} computes what the network computes",
-            holds=False,
-            samples=len(inputs),
-        )
-        ctx.view(verdict, name="parity")
-        raise
+    parity = checked(ctx, module, path, inputs, tolerance)
     for note in (*notes, *([parity.warning] if parity.warning else [])):
         ctx.log(note, level="warning")
     golden(path, inputs[:1])
-    _show(ctx, parity, path)
+    show(ctx, parity, path)
     shape = (None, model.image.channels, model.image.height, model.image.width)
     return Artifact.of(
         path,
@@ -153,13 +164,37 @@ def _verified(
     )
 
 
-def _show(ctx: Context, parity: Parity, path: Path) -> None:
+def checked(
+    ctx: Context, module: nn.Module, path: Path, inputs: Tensor, tolerance: float | None
+) -> Parity:
+    """Compare the file with the network; show that they disagree before it is an error.
+
+    Raises:
+        ParityError: they do.
+    """
+    try:
+        return verify(module, path, inputs, tolerance=tolerance)
+    except ParityError as error:
+        verdict = Verdict(
+            title="Parity with ONNX Runtime",
+            caption=str(error),
+            claim=f"{path.name} computes what the network computes",
+            holds=False,
+            samples=len(inputs),
+        )
+        ctx.view(verdict, name="parity")
+        raise
+
+
+def show(ctx: Context, parity: Parity, path: Path, *, classes: bool = True) -> None:
+    """Report how far the file is from the network; ``classes``: they tell classes apart."""
+    agreement = {"same answer, %": 100 * parity.argmax_agreement} if classes else {}
     ctx.metric(
         0,
         max_error=parity.max_error,
         optimized_max_error=parity.optimized_max_error,
-        agreement=100 * parity.argmax_agreement,
         bytes=path.stat().st_size,
+        **({"agreement": 100 * parity.argmax_agreement} if classes else {}),
     )
     ctx.view(
         Verdict(
@@ -171,7 +206,7 @@ def _show(ctx: Context, parity: Parity, path: Path) -> None:
                 "largest error": parity.max_error,
                 "mean error": parity.mean_error,
                 "tolerance": parity.tolerance,
-                "same answer, %": 100 * parity.argmax_agreement,
+                **agreement,
                 "largest error, optimised": parity.optimized_max_error,
             },
             samples=parity.samples,
@@ -182,11 +217,7 @@ def _show(ctx: Context, parity: Parity, path: Path) -> None:
 
 def _inputs(model: Classifier, data: Data | None, count: int, seed: int) -> Tensor:
     if data is None:
-        generator = torch.Generator().manual_seed(seed)
-        image = model.image
-        shape = (min(count, 16), image.height, image.width, image.channels)
-        pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-        return image.to_float(pixels).contiguous()
+        return random_pictures(model.image, min(count, 16), seed)
     return spread_pictures(open_split(data.manifest, "val"), model.image, count)
 
 

@@ -354,7 +354,7 @@ def _expected(
     p: SizedParams, data: Data | None, normalize: str = "unit"
 ) -> tuple[ImageInput, tuple[str, ...]]:
     if data is not None:
-        return _image_of(data, normalize), data.manifest.classes
+        return _image_of(data, normalize), data.labels()
     if normalize == "measured":
         raise FretsawError("Nothing can be measured without data.", "Link data, or choose unit.")
     image = ImageInput(p.channels, p.size, p.size, (0.0,) * p.channels, (1.0,) * p.channels)

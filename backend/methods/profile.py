@@ -17,7 +17,7 @@ from backend.export.runtime import has_saturating_int8
 from backend.fields import Threads
 from backend.profile import CostTable, Operation, macs_table, ort_table
 from backend.profile import profile as measure
-from backend.values import Artifact, Classifier, Cost, Figure, Report
+from backend.values import Artifact, Classifier, Cost, Figure, Generator, Report
 
 
 class ProfileParams(Params):
@@ -44,7 +44,10 @@ class ProfileParams(Params):
 
 @node("profile", title="Profile", cached=False, views=("table", "bars"))
 def profile(
-    ctx: Context, p: ProfileParams, model: Classifier, artifact: Artifact | None = None
+    ctx: Context,
+    p: ProfileParams,
+    model: Classifier | Generator,
+    artifact: Artifact | None = None,
 ) -> Report:
     """Parameters, MACs, bytes, peak memory, and milliseconds measured in ONNX Runtime.
 
@@ -52,7 +55,7 @@ def profile(
     counted. Time is of the linked exported file, else of a float export of the network.
     """
     example = _example(model)
-    module = copy.deepcopy(model.module).cpu().eval()
+    module = _deployed(model)
     found = measure(module, example)
     rows: list[list[str | float | int | None]] = [
         [
@@ -92,10 +95,15 @@ def profile(
         0, params=found.params, macs=found.macs, bytes=found.bytes, ort_ms=median, peak_bytes=memory
     )
     ctx.log(f"{model.label}: {found.macs:,} MACs, {found.bytes:,} bytes, {median:.3f} ms {spread}")
+    size = f"{model.image.height} x {model.image.width}"
     figures = [
         Figure("parameters", found.params),
         Figure(
-            "MACs", found.macs, "", "lower", note="of convolutions and linear layers, a picture."
+            "MACs",
+            found.macs,
+            "",
+            "lower",
+            note=f"of convolutions and linear layers, a picture of {size}.",
         ),
         Figure(
             "weights", round(found.bytes / 1024, 2), "KiB", "lower", note="at their bit widths."
@@ -104,8 +112,8 @@ def profile(
         Figure("time", round(median, 4), "ms", "lower", note=timing),
     ]
     if artifact is not None:
-        size = round(artifact.bytes / 1024, 2)
-        figures.append(Figure("file", size, "KiB", "lower"))
+        kib = round(artifact.bytes / 1024, 2)
+        figures.append(Figure("file", kib, "KiB", "lower"))
     if artifact is not None and artifact.format == "onnx-qdq" and has_saturating_int8():
         ctx.log(
             "This processor has no 8-bit dot product (VNNI on x86, dotprod on ARM): the time of an "
@@ -154,12 +162,24 @@ def _cost(found: CostTable) -> Cost:
     return Cost(found.unit, found.provenance, table)
 
 
-def _example(model: Classifier) -> torch.Tensor:
+def _deployed(model: Classifier | Generator) -> torch.nn.Module:
+    """Return a copy of the network as it is exported: norms of a generator are folded."""
+    from backend.export.fold import folded
+
+    if isinstance(model, Generator):
+        return folded(model.module)
+    return copy.deepcopy(model.module).cpu().eval()
+
+
+def _example(model: Classifier | Generator) -> torch.Tensor:
     return torch.zeros(1, model.image.channels, model.image.height, model.image.width)
 
 
 def _milliseconds(
-    p: ProfileParams, model: Classifier, artifact: Artifact | None, example: torch.Tensor
+    p: ProfileParams,
+    model: Classifier | Generator,
+    artifact: Artifact | None,
+    example: torch.Tensor,
 ) -> tuple[float, str]:
     from backend.export.latency import ort_latency
     from backend.export.onnx import export_onnx
@@ -168,7 +188,7 @@ def _milliseconds(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
         if artifact is None:
-            module = copy.deepcopy(model.module).cpu().eval()
+            module = _deployed(model)
             lowered = module.lowered() if hasattr(module, "lowered") else module
             export_onnx(lowered, example, path)
         else:

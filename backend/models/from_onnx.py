@@ -80,17 +80,35 @@ def _onnx() -> Any:
 
 def _with_external(path: Path) -> bytes:
     data = read_bytes(path)
-    onnx = _onnx()
     model = _decode(data)
+    # Nothing taken in: the file is the recipe's byte for byte.
+    return model.SerializeToString(deterministic=True) if _take_in(model, path.parent) else data
+
+
+def _take_in(model: Any, folder: Path) -> bool:
+    """Read the tensors that lie in files of their own; tell whether there were any."""
+    onnx = _onnx()
     from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
     if not any(uses_external_data(one) for one in model.graph.initializer):
-        return data
+        return False
     try:
-        load_external_data_for_model(model, str(path.parent))
+        load_external_data_for_model(model, str(folder))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise OnnxError(f"The tensors beside {path.name} cannot be read: {error}") from error
-    return model.SerializeToString(deterministic=True)
+        raise OnnxError(f"The tensors beside the ONNX file cannot be read: {error}") from error
+    return True
+
+
+def load_model(data: bytes, folder: Path | None = None) -> Any:
+    """Return the model of an ONNX file, tensors in files in ``folder`` taken in.
+
+    Raises:
+        OnnxError: no ONNX file, or a tensor beside it cannot be read.
+    """
+    model = _decode(data)
+    if folder is not None:
+        _take_in(model, folder)
+    return model
 
 
 def _decode(data: bytes) -> Any:

@@ -15,7 +15,17 @@ from backend.models.errors import RecipeError, unknown
 from backend.models.recipe import builder
 
 # Modules that register networks; imported at the first look-up.
-_MODULES = ("resnet", "vgg", "mobilenet", "efficientnet", "cyclegan", "inception")
+_MODULES = (
+    "resnet",
+    "vgg",
+    "mobilenet",
+    "efficientnet",
+    "cyclegan",
+    "inception",
+    "generators",
+    "discriminators",
+    "concept",
+)
 
 _networks: dict[str, Callable[..., nn.Module]] = {}
 

@@ -190,7 +190,8 @@ class LayersDelegate(TableDelegate):
         look, share = theme(), clipped(row)
         is_high = share is not None and share > WARN_SHARE
         painter.setFont(look.mono("body"))
-        painter.setPen(look.color("warn" if is_high else "muted" if share is None else "ink"))
+        tone = "warn" if is_high else "muted" if share is None else "ink"
+        painter.setPen(look.text_color(tone, "panel", "hover", "selected"))
         text = share_words(share)
         painter.drawText(inner, RIGHT, text)
         if is_high:

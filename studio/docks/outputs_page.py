@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWi
 
 from backend.core.files import inside
 from studio.docks.output_facts import facts_html, files_html, files_of, metrics_html
+from studio.phone.artefacts import artefact_folders
 from studio.run_watch import RunWatch
 from studio.session import Session
 from studio.theme import theme
@@ -75,6 +76,8 @@ class OutputsWidget(QWidget):
         self.files.setText(files_html(found))
         self.files.setVisible(bool(found))
         self.inspect.setEnabled((watch.run.node_folder(name) / "outputs.json").is_file())
+        folders = artefact_folders(self.session.workspace, watch.name, name)
+        self.push.setVisible(bool(folders))
         self._dress()
 
     # -- inner -----------------------------------------------------------------------------------
@@ -139,6 +142,11 @@ class OutputsWidget(QWidget):
         if name is not None and watch is not None:
             self.session.act("open_folder", path=watch.run.node_folder(name))
 
+    def _push(self) -> None:
+        name, watch = self.session.selection.current, self.session.focus
+        if name is not None and watch is not None:
+            self.session.act("phone_push", run=watch.name, node=name)
+
     def _inspect(self) -> None:
         name, watch = self.session.selection.current, self.session.focus
         if name is not None and watch is not None:
@@ -171,10 +179,14 @@ class OutputsWidget(QWidget):
         self.inspect = plain("Inspect", "magnify")
         self.inspect.setToolTip("Show layers, shapes and values of what the node gave")
         self.inspect.clicked.connect(self._inspect)
+        self.push = plain("Push", "cellphone-link")
+        self.push.setToolTip("Send this export to the phone")
+        self.push.clicked.connect(self._push)
         self.folder = quiet("Open folder", "folder-open-outline")
         self.folder.clicked.connect(self._open_folder)
         buttons = QHBoxLayout()
         buttons.addWidget(self.inspect)
+        buttons.addWidget(self.push)
         buttons.addWidget(self.folder)
         buttons.addStretch(1)
         column = QVBoxLayout(page)

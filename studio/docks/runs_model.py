@@ -29,6 +29,8 @@ Index = QModelIndex | QPersistentModelIndex
 NAME_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 MIME = "application/x-fretsaw-runs"
 FIXED = ("star", "mark", "state", "run", "started")  # the time tells runs of one name apart
+PHONE = "phone"
+"""Milliseconds for a frame on phones; a column once any run was measured there."""
 TAIL = ("seconds", "sweep", "tags", "note")
 _TITLES = {
     "star": "",
@@ -36,6 +38,7 @@ _TITLES = {
     "state": "State",
     "run": "Run",
     "started": "Started",
+    "phone": "Phone ms",
     "seconds": "Duration",
     "sweep": "Sweep",
     "tags": "Tags",
@@ -80,8 +83,7 @@ class RunsModel(QAbstractTableModel):
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show these runs; a picked row stays picked."""
         self._all = list(rows)
-        if self._chosen is None:
-            self._choose(likely_metrics(self._all, 2))
+        self._choose(likely_metrics(self._all, 2) if self._chosen is None else self._chosen)
         self._refresh()
 
     def update_rows(self, rows: Sequence[RunRow]) -> None:
@@ -244,9 +246,11 @@ class RunsModel(QAbstractTableModel):
 
     def is_number(self, column: str) -> bool:
         """Whether a column holds figures."""
-        return ":" in column
+        return ":" in column or column == PHONE
 
     def _value(self, row: RunRow, column: str) -> float | None:
+        if column == PHONE:
+            return min(row.phone.values(), default=None)
         kind, key = column.split(":", 1)
         return (row.best if kind == "best" else row.last).get(key)
 
@@ -255,6 +259,8 @@ class RunsModel(QAbstractTableModel):
             value = self._value(row, column)
             metric = metrics.split(column)[1]
             return "" if value is None else metrics.number(value, metric)
+        if column == PHONE:
+            return phone_text(row.phone)
         if column == "state":
             place = self.queue.index(row.name) + 1 if row.name in self.queue else 0
             word = state_look(row.state)[2]
@@ -291,6 +297,8 @@ class RunsModel(QAbstractTableModel):
             return "Starred" if row.star else "Star this run"
         if column == "mark":
             return "Marked for comparing" if row.name in self.marked else "Mark for comparing"
+        if column == PHONE:
+            return ", ".join(f"{name} {ms:.1f} ms" for name, ms in row.phone.items())
         if column == "state" and row.error:
             return row.error
         return row.name if column == "run" else self._text(row, column)
@@ -303,7 +311,9 @@ class RunsModel(QAbstractTableModel):
     # -- order -----------------------------------------------------------------------------------
 
     def _choose(self, keys: Sequence[str]) -> None:
-        wanted = [*FIXED, *(f"{kind}:{key}" for key in keys for kind in ("best", "last")), *TAIL]
+        figures = [f"{kind}:{key}" for key in keys for kind in ("best", "last")]
+        phone = [PHONE] if any(row.phone for row in self._all) else []
+        wanted = [*FIXED, *figures, *phone, *TAIL]
         self.metrics = list(keys)
         if wanted != self.columns:
             self.beginResetModel()
@@ -344,7 +354,7 @@ class RunsModel(QAbstractTableModel):
         return [row for _, row in known] + [row for key, row in keyed if key is None]
 
     def _key(self, row: RunRow, column: str) -> Any:
-        if ":" in column:
+        if self.is_number(column):
             value = self._value(row, column)
             return None if value is None or math.isnan(value) else value
         if column == "started":
@@ -363,15 +373,25 @@ class RunsModel(QAbstractTableModel):
     def _find_best(self) -> None:
         self._best = {}
         for column in self.columns:
-            if ":" in column:
+            if self.is_number(column):
                 values = [self._value(row, column) for row in self._shown]
-                best = best_of(values, metrics.split(column)[1])
+                metric = "ms" if column == PHONE else metrics.split(column)[1]
+                best = best_of(values, metric)
                 if best is not None:
                     self._best[column] = best
 
     def _tell(self, column: int) -> None:
         if self._shown:
             self.dataChanged.emit(self.index(0, column), self.index(len(self._shown) - 1, column))
+
+
+def phone_text(times: dict[str, float]) -> str:
+    """Milliseconds of the fastest phone, named where there are several."""
+    if not times:
+        return ""
+    name = min(times, key=lambda phone: times[phone])
+    number = f"{times[name]:.1f}" if times[name] < 100 else f"{times[name]:.0f}"
+    return number if len(times) == 1 else f"{number} {name}"
 
 
 def _ordinal(place: int) -> str:

@@ -19,6 +19,7 @@ _WIDTHS = {
     "state": 100,
     "run": 168,
     "started": 124,
+    "phone": 92,
     "seconds": 92,
     "sweep": 120,
     "tags": 110,

@@ -234,6 +234,19 @@ class ToastStack(QObject):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, toast.spoken()))
         return toast
 
+    def set_ground(self, ground: QWidget) -> None:
+        """Stand over another widget from now on."""
+        if ground is self._ground:
+            return
+        self._ground.removeEventFilter(self)
+        self._ground = ground
+        ground.installEventFilter(self)
+        for toast in self._toasts:
+            toast.setParent(ground)
+            toast.show()
+            toast.raise_()
+        self.place()
+
     def clear(self) -> None:
         """Dismiss all."""
         for toast in self.toasts:

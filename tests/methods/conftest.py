@@ -6,8 +6,32 @@ import pytest
 import torch
 
 from tests.maths.data.test_cifar import write_ten
+from tests.maths.diffusion.tiny import save_pipeline
 from tests.maths.models.test_pretrained import save_hub_folder
-from tests.methods.graphs import PYTHON_NETWORK, write_pictures
+from tests.methods.graphs import PYTHON_NETWORK, write_pairs, write_pictures
+
+
+PHONE_RECORD = (
+    '{"at": 1, "device": "Pixel 7", "t": "bench", "id": "starry", "graph": "'
+    + 64 * "0"
+    + '", "times": [{"backend": "wasm-4", "median_ms": 38.0, "p90_ms": 46.0, "samples": [38.0]}], '
+    '"chosen": "wasm-4"}'
+)
+
+
+class Files(dict[str, str]):
+    """Paths by name; a diffusion pipeline, which takes seconds, is made when it is asked for."""
+
+    folder: Path
+
+    def __contains__(self, name: object) -> bool:
+        return name == "pipeline" or super().__contains__(name)
+
+    def __missing__(self, name: str) -> str:
+        if name != "pipeline":
+            raise KeyError(name)
+        self[name] = str(save_pipeline(self.folder / name))
+        return self[name]
 
 
 @pytest.fixture(scope="session")
@@ -32,20 +56,31 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("files")
     write_ten(folder, per_batch=40)
     write_pictures(folder / "pictures")
+    write_pairs(folder / "pairs")
+    (folder / "phone.jsonl").write_text(PHONE_RECORD + "\n")
     (folder / "net.py").write_text(PYTHON_NETWORK)
     torch.manual_seed(0)
     net = build(Recipe("zoo:resnet(depth=8, width=4, in_channels=1)"), meta=False).eval()
     save_file(net.state_dict(), folder / "weights.safetensors")
     export_onnx(net, torch.zeros(2, 1, 8, 8), folder / "net.onnx")
     save_hub_folder("resnet", folder / "hub")
-    return {
-        "cifar": str(folder / "cifar-10-batches-py"),
-        "pictures": str(folder / "pictures"),
-        "python": str(folder / "net.py"),
-        "weights": str(folder / "weights.safetensors"),
-        "onnx": str(folder / "net.onnx"),
-        "hub": str(folder / "hub"),
-    }
+    editor = build(Recipe("zoo:cyclegan_generator(width=4, blocks=1)"), meta=False).eval()
+    save_file(editor.state_dict(), folder / "editor.safetensors")
+    export_onnx(editor, torch.zeros(1, 3, 32, 32), folder / "editor.onnx")
+    files = Files(
+        cifar=str(folder / "cifar-10-batches-py"),
+        pictures=str(folder / "pictures"),
+        python=str(folder / "net.py"),
+        weights=str(folder / "weights.safetensors"),
+        onnx=str(folder / "net.onnx"),
+        hub=str(folder / "hub"),
+        pairs=str(folder / "pairs"),
+        phone=str(folder / "phone.jsonl"),
+        image_weights=str(folder / "editor.safetensors"),
+        image_onnx=str(folder / "editor.onnx"),
+    )
+    files.folder = folder
+    return files
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,28 @@ import numpy as np
 from PIL import Image
 
 from backend.core.graph import Graph
+from tests.requirements import require
 
 DIGITS = {"train_limit": 300}
 NET = {"depth": 8, "width": 4}
+EDIT = {
+    "epochs": 1,
+    "batch": 2,
+    "crops": 4,
+    "crop": 16,
+    "adversarial": 1.0,
+    "disc_layers": 1,
+    "disc_width": 4,
+}
+GENERATE = {
+    "preset": "resnet",
+    "size": 32,
+    "width": 4,
+    "blocks": 1,
+    "norm": "batch",
+    "halvings": 1,
+    "shuffle": 2,
+}
 TRAIN = {"epochs": 1, "batch": 32, "flip": False, "shift": 1}
 
 
@@ -25,23 +44,38 @@ class Case:
     """For each input port, ``node.port`` of the base graph."""
     trains: bool = False
     """Has a loop of steps that can be stopped and resumed."""
+    requires: str = ""
+    """A component without which it is skipped, see :mod:`tests.requirements`."""
 
 
 DATA, NETWORK, TRAINED = "data.data", "net.classifier", "train.classifier"
 QUANTIZED, FILE = "f8net.classifier", "onnx.artifact"
+PHOTOS = "photos.data"
+GENERATOR, PAIRS = "generator.generator", "pairs.pairs"
 BOTH = {"model": TRAINED, "data": DATA}
 
 CASES: dict[str, Case] = {
     "cost.macs": Case(links={"model": NETWORK}),
     "cost.ort": Case({"seconds": 0.01}, {"model": NETWORK}),
+    "cost.phone": Case({"file": "{phone}", "edit": "starry"}, {"artifact": FILE}),
     "data.cifar": Case({"folder": "{cifar}", "val_fraction": 0.2}),
     "data.digits": Case(DIGITS),
     "data.fashion_mnist": Case({"source": "sample", "train_limit": 200}),
     "data.image_folder": Case({"folder": "{pictures}", "size": 16}),
+    "data.pairs": Case({"limit": 4}, {"photos": PHOTOS, "teacher": "style.generator"}),
+    "data.pairs_by_prompt": Case(
+        {"limit": 2, "structure": None, "prompts": "paint: make it a painting; night: at night"},
+        {"photos": PHOTOS, "diffuser": "pipeline.diffuser"},
+    ),
+    "data.pairs_folder": Case({"folder": "{pairs}", "size": 16}),
+    "data.photos": Case({"source": "bundled", "size": 32, "crops": 2}),
     "evaluate.artifact": Case(links={"artifact": FILE, "data": DATA}),
     "evaluate.classifier": Case(links=BOTH),
+    "evaluate.images": Case({"kid": "off"}, {"model": GENERATOR, "pairs": PAIRS}),
+    "evaluate.images_artifact": Case({"kid": "off"}, {"artifact": "edit.artifact", "pairs": PAIRS}),
     "export.onnx": Case({"checked": 16}, BOTH),
     "export.qdq": Case({"checked": 16}, {"model": QUANTIZED, "data": DATA}),
+    "model.generator": Case({"size": 32}),
     "model.load": Case(
         {"file": "{weights}", "builder": "zoo:resnet(depth=8, width=4, in_channels=1)"},
         {"data": DATA},
@@ -56,7 +90,15 @@ CASES: dict[str, Case] = {
     "quantize.f8net": Case({"epochs": 1, "batch": 32}, BOTH, trains=True),
     "quantize.po2": Case({}, BOTH),
     "report.compare": Case(links={"reports": "eval.report"}),
+    "teacher.diffusers": Case({"source": "{pipeline}", "steps": 2}),
+    "teacher.onnx": Case({"file": "{image_onnx}"}),
+    "teacher.style": Case({"style": 3}),
+    "teacher.torch": Case(
+        {"file": "{image_weights}", "builder": "zoo:cyclegan_generator(width=4, blocks=1)"}
+    ),
+    "teacher.vintagify": Case(requires="vintagify"),
     "train.classifier": Case(TRAIN, {"model": NETWORK, "data": DATA}, trains=True),
+    "train.image_to_image": Case(EDIT, {"model": GENERATOR, "pairs": PAIRS}, trains=True),
 }
 
 _BASE = {
@@ -65,7 +107,13 @@ _BASE = {
     "train": ("train.classifier", TRAIN, {"model": NETWORK, "data": DATA}),
     "f8net": ("quantize.f8net", {"epochs": 1, "batch": 32}, BOTH),
     "onnx": ("export.onnx", {"checked": 16}, BOTH),
+    "generator": ("model.generator", GENERATE, {}),
+    "pairs": ("data.pairs_folder", {"folder": "{pairs}", "size": 32}, {}),
+    "photos": ("data.photos", {"source": "bundled", "size": 32, "crops": 2}, {}),
+    "style": ("teacher.style", {"style": 3}, {}),
+    "pipeline": ("teacher.diffusers", {"source": "{pipeline}", "steps": 2}, {}),
     "eval": ("evaluate.classifier", {}, BOTH),
+    "edit": ("export.onnx", {}, {"model": GENERATOR, "data": PAIRS}),
 }
 
 
@@ -73,21 +121,23 @@ def graph_of(kind: str, files: dict[str, str], **more: Any) -> Graph:
     """Return a graph with a node ``it`` of the kind, and what it needs."""
     graph = Graph(kind)
     case = CASES[kind]
+    if case.requires:
+        require(case.requires)
     params = {key: _filled(value, files) for key, value in case.params.items()}
     graph.add(kind, "it", {**params, **more})
     for port, source in case.links.items():
-        _need(graph, source.partition(".")[0])
+        _need(graph, source.partition(".")[0], files)
         graph.connect(source, f"it.{port}")
     return graph
 
 
-def _need(graph: Graph, name: str) -> None:
+def _need(graph: Graph, name: str, files: dict[str, str]) -> None:
     if name in graph.nodes:
         return
     kind, params, links = _BASE[name]
-    graph.add(kind, name, params)
+    graph.add(kind, name, {key: _filled(value, files) for key, value in params.items()})
     for port, source in links.items():
-        _need(graph, source.partition(".")[0])
+        _need(graph, source.partition(".")[0], files)
         graph.connect(source, f"{name}.{port}")
 
 
@@ -106,6 +156,18 @@ def write_pictures(folder: Path) -> None:
         for i in range(8):
             pixels = dice.integers(0, 256, (20, 24, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{i}.png")
+
+
+def write_pairs(folder: Path, count: int = 8, size: tuple[int, int] = (24, 20)) -> Path:
+    """Write ``A`` and ``B``, the second with its colours inverted."""
+    dice = np.random.default_rng(1)
+    for side in ("A", "B"):
+        (folder / side).mkdir(parents=True)
+    for i in range(count):
+        pixels = dice.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "A" / f"{i}.png")
+        Image.fromarray(255 - pixels).save(folder / "B" / f"{i}.png")
+    return folder
 
 
 PYTHON_NETWORK = '''"""A network of my own."""

@@ -283,3 +283,38 @@ def test_dropping_a_run_shows_it(window, recorded_run) -> None:
     window.act("drop", plan=what_happens([recorded_run]))
     assert window.session.focus.name == recorded_run.name
     assert window.shows_graph
+
+
+# -- what is seen ----------------------------------------------------------------------------------
+
+
+def test_a_window_that_nobody_sees_follows_slowly(window, monkeypatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr(window.session.runner, "set_visible", said.append)
+    window.hide()
+    window.show()
+    window.showMinimized()
+    window.showNormal()
+    assert said == [False, True, False, True]
+
+
+def test_the_palette_goes_when_the_workspace_changes(window) -> None:
+    from studio.command_palette import CommandPalette
+
+    window.show_graph()
+    window.open_palette("run")
+    (palette,) = window.findChildren(CommandPalette)
+    assert palette.isVisible()
+    window.set_workspace("Compare")
+    assert not palette.isVisible()
+    window.set_workspace("Graph")
+
+
+def test_events_that_cannot_be_read_are_told_once(window) -> None:
+    told: list = []
+    window.session.told.connect(told.append)
+    for _ in range(2):
+        window.display._tell_trouble("a run", "The events cannot be read.")
+    assert [message.text for message in told] == ["The events cannot be read."]
+    window.display._tell_trouble("another", "The events cannot be read.")
+    assert len(told) == 2

@@ -15,8 +15,8 @@ from backend.core.graph import Graph
 from backend.core.run import Run
 from backend.core.workspace import Workspace
 from studio import run_index, run_row
+from studio.plotting.metrics import better
 from studio.run_index import RunIndex
-from studio.run_row import lower_is_better
 from studio.runner import Runner
 
 
@@ -65,7 +65,7 @@ def test_a_row(index: RunIndex, workspace: Workspace, qtbot: QtBot) -> None:
 def test_which_way_is_better() -> None:
     lower = ["loss", "round0/val_loss", "error", "host_ms", "bytes", "peak_memory", "params"]
     higher = ["top1", "val_acc", "psnr", "terms", "lossless", "sparsity"]
-    assert [name for name in lower + higher if lower_is_better(name)] == lower
+    assert [name for name in lower + higher if better(name) == "lower"] == lower
 
 
 def test_marks_are_kept_in_the_run(index: RunIndex, workspace: Workspace, qtbot: QtBot) -> None:

@@ -320,14 +320,17 @@ def test_many_runs_share_a_tick(
     assert all(len(w.fold.series["a", "loss"]) >= 1 for w in watches)
 
 
-def test_the_timer_rests_when_hidden(runner: Runner, workspace: Workspace, qtbot: QtBot) -> None:
+def test_the_timer_is_slow_when_hidden(runner: Runner, workspace: Workspace, qtbot: QtBot) -> None:
     run = write(workspace, "live", metrics(3))
     lock = run.lock()
     watch = runner.watch(run.name)
     assert runner._tail.is_active
     runner.set_visible(False)
-    assert not runner._tail.is_active
+    assert runner._tail.is_active, "that it ended is told all the same"
+    assert runner._tail.interval_ms == run_tail.HIDDEN_MS
+    runner._tail.tick()
     runner.set_visible(True)
+    assert runner._tail.interval_ms == run_tail.TICK_MS
     qtbot.waitUntil(lambda: len(watch.fold.series) == 1)
     lock.release()
 

@@ -56,6 +56,8 @@ def test_mixtures_follow_their_rules(qapp: QApplication) -> None:
     with pytest.raises(KeyError):
         look.color("no such colour")
     assert look.color("scrim").alphaF() == pytest.approx(0.62, abs=0.01)
+    look.choose("light")
+    assert look.color("scrim").name() == look.color("ink").name(), "darkens, as on the dark side"
 
 
 def test_mode_and_scale_are_told_once(qapp: QApplication, qtbot) -> None:

@@ -84,10 +84,15 @@ def test_network_runs_trains_and_traces(text: str, shape: tuple[int, ...], size:
 
 def test_each_option_has_a_sentence_and_a_default_that_fits() -> None:
     assert network_names() == [
+        "cyclegan_generator",
         "efficientnet_lite0",
+        "inception_generator",
         "mobilenet_v1",
         "mobilenet_v2",
+        "patch_discriminator",
         "resnet",
+        "resnet_generator",
+        "unet_generator",
         "vgg",
     ]
     for name in network_names():

@@ -1,0 +1,1 @@
+"""Diffusion pipelines of other makers, as teachers: found, checked, loaded, run."""

@@ -1,0 +1,142 @@
+"""ONNX files whose weights lie beside them, so that a network in training is sent graph once."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backend.export.fold import folded
+from backend.export.onnx import ExportError, trace, write_atomic, write_model
+from backend.export.require import require
+
+_ALIGNMENT = 64  # bytes; readers map the file into memory
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one tensor lies in the file of weights: float32, little-endian, row by row."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    bytes: int
+
+
+def export_graph(
+    module: nn.Module,
+    example: Tensor,
+    path: str | Path,
+    *,
+    weights: str,
+    opset: int = 17,
+    dynamic_batch: bool = False,
+    any_size: int = 0,
+    output_name: str = "edited",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write the graph of ``module`` to ``path``; its weights are expected in a file ``weights``.
+
+    The graph is of the architecture alone: it is traced with other values, since exporters drop
+    zeros and join equal tensors. Arguments as in :func:`backend.export.onnx.export_onnx`.
+
+    Raises:
+        ExportError: the network cannot be traced, or a weight does not reach the file as it is.
+    """
+    onnx = require("onnx")
+    still = folded(module)
+    model = trace(
+        _with_other_values(still),
+        example,
+        opset=opset,
+        dynamic_batch=dynamic_batch,
+        any_size=any_size,
+        input_name="image",
+        output_name=output_name,
+    )
+    state = _state(still)
+    there = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for name, tensor in state.items():
+        if there.get(name) != tuple(tensor.shape):
+            raise ExportError(f"The weight {name} is not in the graph as it is in the network.")
+    offset = 0
+    for tensor in model.graph.initializer:
+        if tensor.name not in state:
+            continue
+        size = 4 * state[tensor.name].numel()
+        tensor.ClearField("raw_data")
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", weights), ("offset", offset), ("length", size)):
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, str(value)
+        offset += -(-size // _ALIGNMENT) * _ALIGNMENT
+    write_model(model, path, metadata=metadata, check=False)
+
+
+def slots(path: str | Path) -> tuple[Slot, ...]:
+    """Return where the graph at ``path`` expects its weights, in order of their place.
+
+    Raises:
+        ExportError: the file is no graph with weights beside it.
+    """
+    onnx = require("onnx")
+    model = onnx.load(str(path), load_external_data=False)
+    found = []
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            told = {entry.key: entry.value for entry in tensor.external_data}
+            place = int(told["offset"]), int(told["length"])
+            found.append(Slot(tensor.name, tuple(tensor.dims), *place))
+    if not found:
+        raise ExportError(f"{Path(path).name} has its weights inside.")
+    return tuple(sorted(found, key=lambda slot: slot.offset))
+
+
+def write_weights(module: nn.Module, places: tuple[Slot, ...], path: str | Path) -> None:
+    """Write the weights of ``module``, which is of the architecture of the graph, to ``path``.
+
+    Raises:
+        ExportError: a weight is missing, or of another shape: it is another architecture.
+    """
+    state = _state(folded(module))
+    content = bytearray(places[-1].offset + places[-1].bytes)
+    for slot in places:
+        tensor = state.get(slot.name)
+        if tensor is None or tuple(tensor.shape) != slot.shape:
+            raise ExportError(f"The network has no weight {slot.name} of the shape {slot.shape}.")
+        data = np.ascontiguousarray(tensor.numpy(), "<f4").tobytes()
+        content[slot.offset : slot.offset + slot.bytes] = data
+    write_atomic(Path(path), bytes(content))
+
+
+def keep_graph(source: Path, folder: Path) -> Path:
+    """Put the graph at ``source`` into ``folder`` too; the disk is shared where it can be."""
+    target = folder / source.name
+    if not target.exists():
+        try:
+            os.link(source, target)
+        except OSError:
+            write_atomic(target, source.read_bytes())
+    return target
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return {name: tensor.detach() for name, tensor in tensors.items() if tensor.dtype == torch.float32}
+
+
+def _with_other_values(module: nn.Module) -> nn.Module:
+    """Return a copy whose weights are all different, and none of them zero or one."""
+    other = copy.deepcopy(module)
+    generator = torch.Generator().manual_seed(_SEED)
+    for tensor in _state(other).values():
+        tensor.copy_(torch.rand(tensor.shape, generator=generator) / 4 + 0.125)
+    return other

@@ -1,0 +1,195 @@
+"""CAT's lesson: a student learns from pairs while its features are aligned with its teacher's."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from backend.core.context import Context
+from backend.core.node import node
+from backend.data.pairs import open_pairs
+from backend.distill.alignment import Adapters, Taps, alignment_loss, require_batch
+from backend.distill.layers import alignment_layers, channels_of
+from backend.methods.image_to_image import (
+    ImageToImageParams,
+    Snapshots,
+    figures_of,
+    opponent_of,
+    validation_of,
+    verdict_of,
+)
+from backend.train.edits import Edit, fit_edits
+from backend.values import Discriminator, Generator, Pairs
+
+_DISTILL = "Distillation"
+
+
+class DistillParams(ImageToImageParams):
+    """How to teach the student."""
+
+    adversarial: float = Field(
+        default=1.0,
+        ge=0,
+        title="Adversarial weight",
+        description="Weight of fooling the discriminator; 0 trains none.",
+        json_schema_extra={"group": "Losses", "origin": "paper"},
+    )
+    lr: float = Field(
+        default=2e-4,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Of the student and of adapters.",
+        json_schema_extra={"scale": "log", "origin": "paper"},
+    )
+    batch: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        title="Batch size",
+        description="Pairs a step; alignment needs 2 or more.",
+        json_schema_extra={"unit": "pairs"},
+    )
+    loss: Literal["ka", "cka", "mse", "none"] = Field(
+        default="ka",
+        title="Feature loss",
+        description="Kernel alignment, its centred form (not in the paper), or MSE through "
+        "adapters.",
+        json_schema_extra={
+            "group": _DISTILL,
+            "origin": "paper",
+            "labels": {
+                "ka": "Kernel alignment",
+                "cka": "Centred (extra)",
+                "mse": "MSE, adapters",
+                "none": "None",
+            },
+        },
+    )
+    weight: float = Field(
+        default=1.0,
+        ge=0,
+        title="Feature weight",
+        description="Weight of the feature loss; papers' runs sum it over their GPUs.",
+        json_schema_extra={"group": _DISTILL, "origin": "paper"},
+    )
+    parts: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title="Parts of a batch",
+        description="Aligned each by itself and summed, as on that many GPUs.",
+        json_schema_extra={"group": _DISTILL},
+    )
+    layers: str = Field(
+        default="",
+        title="Layers",
+        description="Names with commas; empty: end of down-sampling and of thirds of blocks.",
+        json_schema_extra={"group": _DISTILL, "origin": "paper"},
+    )
+
+
+class Distilled(NamedTuple):
+    """The taught student and the discriminator that it fooled."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+@node("cat.distill", title="CAT distill")
+def cat_distill(
+    ctx: Context,
+    p: DistillParams,
+    student: Generator,
+    teacher: Generator,
+    pairs: Pairs,
+    start: Discriminator | None = None,
+) -> Distilled:
+    """Train a student on pairs while its features are aligned with its teacher's.
+
+    For a teacher without pairs of its own, make pairs with it first: its pictures are the target.
+    Link its discriminator to start from it, as the paper does.
+
+    Source: Jin et al., Teachers Do More Than Teach (CAT), CVPR 2021, sec. 3.3
+    """
+    if p.loss in ("ka", "cka"):
+        require_batch(p.batch // p.parts)
+    module, master = copy.deepcopy(student.module), copy.deepcopy(teacher.module)
+    lesson = Lesson(ctx, p, module, master)
+    opponent = opponent_of(ctx, p, start)
+    epochs = fit_edits(
+        ctx,
+        Edit(module, student.image, student.low, student.high, student.any_size, student.multiple),
+        open_pairs(pairs.manifest, "train"),
+        validation_of(pairs.manifest),
+        p.plan(),
+        discriminator=opponent.module,
+        conditional=opponent.conditional,
+        extra=lesson if p.loss != "none" else None,
+        extra_parameters=lesson.parameters,
+        after_epoch=Snapshots(ctx, student),
+        state=lesson.state,
+    )
+    lesson.close()
+    facts = {
+        "epochs": student.facts.get("epochs", 0) + p.epochs,
+        "pairs": pairs.manifest.title,
+        "teacher": teacher.label,
+        **figures_of(epochs[-1]),
+    }
+    ctx.log(verdict_of(epochs[-1]))
+    return Distilled(
+        student.with_module(module.cpu(), **facts),
+        opponent.with_module(opponent.module.cpu(), trained=p.adversarial > 0),
+    )
+
+
+class Lesson:
+    """The feature loss of a batch: runs the teacher on what the student has just seen."""
+
+    def __init__(
+        self, ctx: Context, p: DistillParams, student: nn.Module, teacher: nn.Module
+    ) -> None:
+        self.p = p
+        self.teacher = teacher.to(ctx.device).eval().requires_grad_(False)
+        names = [name.strip() for name in p.layers.split(",") if name.strip()]
+        names = names or alignment_layers(teacher)
+        wide, narrow = channels_of(teacher, names), channels_of(student, names)
+        self.taps = Taps(self.teacher, names), Taps(student, names)
+        self.adapters: Adapters | None = None
+        if p.loss == "mse":
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(ctx.seed)
+                self.adapters = Adapters({n: (narrow[n], wide[n]) for n in names}).to(ctx.device)
+
+    @property
+    def parameters(self) -> list[nn.Parameter] | None:
+        """Adapters are trained with the student."""
+        return list(self.adapters.parameters()) if self.adapters is not None else None
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What a checkpoint must hold beside the student."""
+        return {"cat.adapters": self.adapters} if self.adapters is not None else {}
+
+    def __call__(self, inputs: Tensor, made: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the weighted loss; 1 - KA of each layer for the curves."""
+        with torch.no_grad():
+            self.teacher(inputs)
+        theirs, ours = self.taps[0].features, self.taps[1].features
+        if self.adapters is not None:
+            loss = self.adapters.loss(theirs, ours)
+            return self.p.weight * loss, {"features": float(loss.detach())}
+        kind: Any = self.p.loss
+        loss, distance = alignment_loss(theirs, ours, kind=kind, parts=self.p.parts)
+        return self.p.weight * loss, {f"1-KA {name}": value for name, value in distance.items()}
+
+    def close(self) -> None:
+        """Take the hooks off."""
+        for taps in self.taps:
+            taps.close()

@@ -1,0 +1,361 @@
+"""Training of generators on pairs of pictures."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from backend.core.context import Context
+from backend.core.node import Params, node
+from backend.data.pairs import PairSet, PairsManifest, open_pairs
+from backend.data.preprocess import ImageInput
+from backend.distill.perceptual import TITLES, perceptual_loss
+from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
+from backend.models.recipe import Recipe, build
+from backend.models.registry import zoo
+from backend.train.edit_plan import EditPlan
+from backend.train.edits import Edit, EditEpoch, fit_edits
+from backend.values import Discriminator, Generator, Pairs
+
+SNAPSHOTS = "snapshots"
+"""The folder in that of the node: one folder a snapshot, named by the epoch, the newest few."""
+
+_KEPT_SNAPSHOTS = 8
+_LOSSES = "Losses"
+_OPPONENT = "Discriminator"
+_LOG = {"scale": "log"}
+
+
+class ImageToImageParams(Params):
+    """How to train."""
+
+    epochs: int = Field(
+        default=30, ge=1, le=5000, title="Epochs", description="Passes over the training pairs."
+    )
+    batch: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        title="Batch size",
+        description="Pairs a step.",
+        json_schema_extra={"unit": "pairs"},
+    )
+    lr: float = Field(
+        default=2e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Of the generator; the papers' large ones take 0.0002.",
+        json_schema_extra=_LOG,
+    )
+    l1: float = Field(
+        default=100.0,
+        ge=0,
+        title="L1 weight",
+        description="Weight of the mean distance to the teacher's pixels.",
+        json_schema_extra={"group": _LOSSES, "origin": "paper"},
+    )
+    adversarial: float = Field(
+        default=0.0,
+        ge=0,
+        title="Adversarial weight",
+        description="Weight of fooling the discriminator; 0 trains none.",
+        json_schema_extra={"group": _LOSSES},
+    )
+    kind: Literal["hinge", "lsgan", "vanilla"] = Field(
+        default="hinge",
+        title="Adversarial loss",
+        description="Hinge, least squares, or the first one, with logarithms.",
+        json_schema_extra={"group": _LOSSES, "labels": {"lsgan": "Least squares"}},
+    )
+    matching: float = Field(
+        default=0.0,
+        ge=0,
+        title="Feature matching",
+        description="Weight of matching the discriminator's features.",
+        json_schema_extra={"group": _LOSSES},
+    )
+    perceptual: float = Field(
+        default=0.0,
+        ge=0,
+        title="Perceptual weight",
+        description="Weight of the distance between features; needs a feature network.",
+        json_schema_extra={"group": _LOSSES},
+    )
+    backbone: Literal["none", "mobilenet_v2", "vgg16"] = Field(
+        default="none",
+        title="Feature network",
+        description="MobileNetV2 is quick, the VGG-16 trunk is usual (and needs h5py).",
+        json_schema_extra={
+            "group": _LOSSES,
+            "labels": {"mobilenet_v2": "MobileNetV2", "vgg16": "VGG-16"},
+        },
+    )
+    backbone_file: Path | None = Field(
+        default=None,
+        title="Feature weights",
+        description="The package of the feature network on this computer, if not installed.",
+        json_schema_extra={"group": _LOSSES},
+    )
+    download: bool = Field(
+        default=False,
+        title="May download",
+        description="Download the feature network (9 or 55 MB) if it is not here.",
+        json_schema_extra={"group": _LOSSES},
+    )
+    lr_discriminator: float = Field(
+        default=4e-4,
+        ge=0,
+        le=1,
+        title="Its learning rate",
+        description="Learning rate of the discriminator.",
+        json_schema_extra={"group": _OPPONENT, **_LOG},
+    )
+    disc_width: int = Field(
+        default=24,
+        ge=2,
+        le=256,
+        title="Its width",
+        description="Channels of its first layer; the paper: 64, which is 7 times slower.",
+        json_schema_extra={"group": _OPPONENT},
+    )
+    disc_layers: int = Field(
+        default=3,
+        ge=1,
+        le=6,
+        title="Its layers",
+        description="Halvings; 3 score patches of 70 x 70 pixels.",
+        json_schema_extra={"group": _OPPONENT, "origin": "paper"},
+    )
+    disc_norm: Literal["none", "instance", "batch"] = Field(
+        default="none",
+        title="Its norm",
+        description="Norm between its layers.",
+        json_schema_extra={"group": _OPPONENT},
+    )
+    spectral: bool = Field(
+        default=True,
+        title="Spectral norm",
+        description="Keeps the discriminator smooth, so that training is steady.",
+        json_schema_extra={"group": _OPPONENT},
+    )
+    conditional: bool = Field(
+        default=True,
+        title="Sees the source",
+        description="It judges source and picture together, not the picture alone.",
+        json_schema_extra={"group": _OPPONENT, "origin": "paper"},
+    )
+    beta1: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        title="Beta 1",
+        description="Momentum of Adam.",
+        json_schema_extra={"group": OPTIMIZATION, "origin": "paper"},
+    )
+    beta2: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        title="Beta 2",
+        description="Memory of Adam for the size of gradients.",
+        json_schema_extra={"group": OPTIMIZATION, "origin": "paper"},
+    )
+    decay: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        title="Decay",
+        description="Last part of the training, in which learning rates fall to zero.",
+        json_schema_extra={"group": OPTIMIZATION, "origin": "paper"},
+    )
+    ema: float | None = Field(
+        default=0.99,
+        gt=0,
+        lt=1,
+        title="Weight average",
+        description="Decay of a weight average that is shown and kept instead.",
+        json_schema_extra={"group": OPTIMIZATION},
+    )
+    clip: float | None = Field(
+        default=None,
+        gt=0,
+        title="Gradient limit",
+        description="Largest norm of a gradient.",
+        json_schema_extra={"group": OPTIMIZATION},
+    )
+    crop: int | None = Field(
+        default=None,
+        ge=8,
+        title="Crop",
+        description="Side of squares to train on; styles need whole pictures.",
+        json_schema_extra={"group": AUGMENTATION, "unit": "px"},
+    )
+    crops: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        title="Crops a pair",
+        description="Crops of each pair in an epoch.",
+        json_schema_extra={"group": AUGMENTATION},
+    )
+    small: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Small start",
+        description="First part of the training on half the height and width: quicker.",
+        json_schema_extra={"group": AUGMENTATION},
+    )
+    flip: Flip = True
+    shown: int = Field(
+        default=4,
+        ge=0,
+        le=16,
+        title="Samples shown",
+        description="Validation pairs in the picture after each epoch, always the same.",
+        json_schema_extra={"unit": "pairs"},
+    )
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> ImageToImageParams:
+        if self.l1 == self.adversarial == self.perceptual == 0:
+            raise ValueError("All losses have the weight 0; give one of them a weight.")
+        if self.perceptual > 0 and self.backbone == "none":
+            raise ValueError(
+                "The perceptual loss needs a feature network; choose one, or set its weight to 0."
+            )
+        if self.matching > 0 and self.adversarial == 0:
+            raise ValueError("Feature matching needs a discriminator: an adversarial weight.")
+        return self
+
+    def plan(self) -> EditPlan:
+        """Return the training that the parameters describe."""
+        names = EditPlan.__dataclass_fields__.keys() & type(self).model_fields.keys()
+        return EditPlan(**{name: getattr(self, name) for name in names})
+
+
+class Trained(NamedTuple):
+    """What training gives: the generator to keep, and the discriminator that it fooled."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+@node("train.image_to_image", title="Train image to image")
+def train_image_to_image(
+    ctx: Context,
+    p: ImageToImageParams,
+    model: Generator,
+    pairs: Pairs,
+    start: Discriminator | None = None,
+) -> Trained:
+    """Train a generator on pairs of pictures, as pix2pix does; validation pairs judge each epoch.
+
+    The average of the weights is what is kept, shown, and handed out after each epoch. A linked
+    discriminator is trained on instead of a new one.
+
+    Source: Isola et al., Image-to-image translation with conditional adversarial networks,
+    CVPR 2017, eq. 4
+    """
+    module = copy.deepcopy(model.module)
+    opponent = opponent_of(ctx, p, start)
+    distance = None
+    if p.perceptual > 0:
+        distance = perceptual_loss(p.backbone, p.backbone_file, download=p.download)
+        assert distance is not None
+        ctx.log(f"Features of {TITLES[p.backbone]} are compared.")
+        distance.to(ctx.device)
+    snapshots = Snapshots(ctx, model)
+    epochs = fit_edits(
+        ctx,
+        Edit(module, model.image, model.low, model.high, model.any_size, model.multiple),
+        open_pairs(pairs.manifest, "train"),
+        validation_of(pairs.manifest),
+        p.plan(),
+        discriminator=opponent.module,
+        conditional=opponent.conditional,
+        distance=distance,
+        after_epoch=snapshots,
+    )
+    facts = {
+        "epochs": model.facts.get("epochs", 0) + p.epochs,
+        "pairs": pairs.manifest.title,
+        "concepts": list(pairs.manifest.concepts()),
+        "features": TITLES.get(p.backbone, "") if p.perceptual > 0 else "",
+        **figures_of(epochs[-1]),
+    }
+    ctx.log(verdict_of(epochs[-1]))
+    is_trained = p.adversarial > 0
+    return Trained(
+        model.with_module(module.cpu(), **facts),
+        opponent.with_module(opponent.module.cpu(), trained=is_trained),
+    )
+
+
+class Snapshots:
+    """Saves the generator after each epoch and tells followers; keeps the newest few."""
+
+    def __init__(self, ctx: Context, model: Generator) -> None:
+        self.ctx, self.model = ctx, model
+        self.folder = ctx.folder / SNAPSHOTS
+
+    def __call__(self, row: EditEpoch, module: nn.Module) -> None:
+        """Write ``snapshots/0001`` after the first epoch, and so on."""
+        number = row.epoch + 1
+        folder = self.folder / f"{number:04d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"epochs": self.model.facts.get("epochs", 0) + number, **figures_of(row)}
+        whole = copy.deepcopy(module).to("cpu", memory_format=torch.contiguous_format)
+        self.model.with_module(whole.eval(), **facts).save(folder)
+        self.ctx.snapshot(folder, number)
+        old = self.folder / f"{number - _KEPT_SNAPSHOTS:04d}"
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def opponent_of(ctx: Context, p: ImageToImageParams, start: Discriminator | None) -> Discriminator:
+    """Return the discriminator to train: a copy of ``start``, or a new one."""
+    if start is not None:
+        return start.with_module(copy.deepcopy(start.module))
+    recipe = Recipe(
+        zoo(
+            "patch_discriminator",
+            inputs=6 if p.conditional else 3,
+            width=p.disc_width,
+            layers=p.disc_layers,
+            norm=p.disc_norm,
+            spectral=p.spectral,
+        )
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(ctx.seed)
+        module = build(recipe, meta=False)
+    image = ImageInput(3, 256, 256, (0.5,) * 3, (0.5,) * 3)
+    return Discriminator(recipe, module, image, "Discriminator", conditional=p.conditional)
+
+
+def validation_of(manifest: PairsManifest) -> PairSet | None:
+    """Return the validation pairs; None where there are none."""
+    return open_pairs(manifest, "val") if manifest.count("val") else None
+
+
+def figures_of(row: EditEpoch) -> dict[str, Any]:
+    """Return the figures of an epoch that travel with the generator."""
+    names = ("val_psnr", "val_psnr_identity", "val_l1")
+    return {name: value for name in names if (value := getattr(row, name)) is not None}
+
+
+def verdict_of(row: EditEpoch) -> str:
+    """Return the last epoch's figures in a sentence."""
+    if row.val_psnr is None or row.val_psnr_identity is None:
+        return "There are no validation pairs, so nothing was judged."
+    return (
+        f"PSNR {row.val_psnr:.1f} dB against the teacher on validation pairs; the untouched "
+        f"pictures have {row.val_psnr_identity:.1f} dB."
+    )

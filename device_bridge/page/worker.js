@@ -1,0 +1,129 @@
+/**
+ * The inference worker: one runtime, at most one session. Everything that takes longer than a
+ * frame happens in a worker that does not paint, so building a session never holds the picture up.
+ *
+ * Requests carry `n`, answers repeat it; an answer has `error` where it failed.
+ */
+import { createSession, loadRuntime } from './runtime.js';
+import { toPixels, toTensor } from './pixels.js';
+
+let ort = null;
+let session = null;
+let formats = null;
+let input = null;
+
+const deeds = {
+  /** Load the runtime. */
+  async start({ wish }) {
+    const loaded = await loadRuntime(wish);
+    ort = loaded.ort;
+    self.addEventListener('unload', loaded.release);
+    return {};
+  },
+
+  /** Build the session of a model; the one before is released. */
+  async build({ model, input: from, output: to }) {
+    const began = performance.now();
+    await session?.release();
+    session = null;
+    session = await createSession(ort, model);
+    formats = { from, to };
+    input = null;
+    const [first] = session.inputMetadata ?? [];
+    const [shown] = session.outputMetadata ?? [];
+    return {
+      load_ms: performance.now() - began,
+      shape: first?.shape ?? [],
+      channels: [channelsOf(first, 3), channelsOf(shown, 3)],
+    };
+  },
+
+  /** Compute a picture; the pixels come back in the same buffer. */
+  async frame({ pixels, width, height }) {
+    const t0 = performance.now();
+    const rgba = new Uint8ClampedArray(pixels);
+    const channels = channelsOf(session.inputMetadata?.[0], 3);
+    if (!input || input.length !== channels * width * height) {
+      input = new Float32Array(channels * width * height);
+    }
+    toTensor(rgba, input, formats.from, channels);
+    const t1 = performance.now();
+    const output = await run(input, [1, channels, height, width]);
+    const t2 = performance.now();
+    const [, depth, high, wide] = output.dims;
+    const same = high * wide === width * height;
+    const painted = same ? rgba : new Uint8ClampedArray(high * wide * 4);
+    toPixels(output.data, painted, formats.to, depth);
+    const t3 = performance.now();
+    output.tensor.dispose?.();
+    return {
+      pixels: painted.buffer,
+      width: wide,
+      height: high,
+      ms: { pre: t1 - t0, run: t2 - t1, post: t3 - t2 },
+      move: [painted.buffer],
+    };
+  },
+
+  /** Run a tensor as it is: the golden pair. */
+  async tensor({ data, shape }) {
+    const output = await run(data, shape);
+    const copy = new Float32Array(output.data);
+    return { data: copy, shape: output.dims, move: [copy.buffer] };
+  },
+
+  /** Time runs on noise that has a fixed seed; stops early when `limit_ms` is over. */
+  async bench({ shape, runs, warmup, limit_ms: limit }) {
+    const data = noise(shape.reduce((a, b) => a * b, 1));
+    const began = performance.now();
+    const samples = [];
+    for (let i = 0; i < warmup + runs; i++) {
+      const from = performance.now();
+      await run(data, shape);
+      const took = performance.now() - from;
+      if (i >= warmup || performance.now() - began > limit) samples.push(took);
+      if (performance.now() - began > limit) break;
+    }
+    return { samples };
+  },
+
+  /** Release the session; the runtime stays warm. */
+  async clear() {
+    await session?.release();
+    session = null;
+    return {};
+  },
+};
+
+async function run(data, shape) {
+  const tensor = new ort.Tensor('float32', data, shape);
+  const results = await session.run({ [session.inputNames[0]]: tensor });
+  const output = results[session.outputNames[0]];
+  const values = output.location === 'cpu' ? output.data : await output.getData();
+  return { tensor: output, data: values, dims: output.dims };
+}
+
+function channelsOf(metadata, otherwise) {
+  const channels = metadata?.shape?.[1];
+  return typeof channels === 'number' && channels > 0 ? channels : otherwise;
+}
+
+function noise(count) {
+  const data = new Float32Array(count);
+  let state = 1;
+  for (let i = 0; i < count; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    data[i] = state / 2 ** 31 - 1;
+  }
+  return data;
+}
+
+self.onmessage = async ({ data: request }) => {
+  try {
+    const { move = [], ...answer } = await deeds[request.t](request);
+    self.postMessage({ n: request.n, ...answer }, move);
+  } catch (error) {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    self.postMessage({ n: request.n, error: text });
+  }
+};

@@ -1,0 +1,88 @@
+"""The worker of the desktop route: JPEG in, edited JPEG out, over standard input and output."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from backend.core.artifact import Artifact
+from backend.core.errors import FretsawError
+from device_bridge.edits import Edits
+from device_bridge.frames import HEADER, Frame
+from device_bridge.protocol import MAX_FRAME, Offer
+from device_bridge.wire import Push
+
+MOST_PIXELS = 4096 * 4096
+
+
+def serve(folder: Path, source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer ``ASK1`` pictures with ``ANS1`` pictures until ``source`` ends.
+
+    Raises:
+        FretsawError: the artefact cannot be run, or a picture cannot be read.
+    """
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    offer = Edits().push(Push(folder=str(folder), id="edit", name="edit")).offer
+    session = _session(Artifact.load(folder))
+    while len(head := source.read(HEADER.size)) == HEADER.size:
+        length = HEADER.unpack(head)[3]
+        if length > MAX_FRAME:
+            raise FretsawError("A picture is too large.", "Send a smaller one.")
+        frame = Frame.unpack(head + source.read(length))
+        began = time.perf_counter()
+        jpeg = _edited(session, offer, frame.jpeg)
+        total = int((time.perf_counter() - began) * 1e6)
+        sink.write(Frame("ANS1", frame.seq, frame.at_ms, total, jpeg).pack())
+        sink.flush()
+
+
+def _session(artifact: Artifact) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    if artifact.format == "onnx-qdq":
+        # 8-bit kernels of x86 without VNNI saturate; computed in float it is what phones compute.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(str(artifact.path), options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise FretsawError(
+            f"ONNX Runtime cannot open {artifact.path.name}: {str(error).splitlines()[0][:200]}.",
+            "Export it again.",
+        ) from error
+
+
+def _edited(session: Any, offer: Offer, jpeg: bytes) -> bytes:
+    try:
+        picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise FretsawError("A picture of the phone cannot be read.", "Reload the page.") from error
+    given, wanted = offer.input, offer.output
+    pixels = np.asarray(picture.resize((given.width, given.height), Image.Resampling.BILINEAR))
+    x = pixels.astype(np.float32) * np.asarray(given.scale, np.float32) + np.asarray(
+        given.bias, np.float32
+    )
+    feeds = {given.name: np.ascontiguousarray(x.transpose(2, 0, 1)[None])}
+    y = session.run([wanted.name], feeds)[0][0].transpose(1, 2, 0)
+    y = y * np.asarray(wanted.scale, np.float32) + np.asarray(wanted.bias, np.float32)
+    made = np.clip(np.rint(y), 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(made).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def main(folder: str) -> int:
+    """Run the worker on standard input and output; a sentence on standard error if it cannot."""
+    try:
+        serve(Path(folder), sys.stdin.buffer, sys.stdout.buffer)
+    except FretsawError as error:
+        print(f"{error.message} {error.remedy}", file=sys.stderr)
+        return 1
+    return 0
