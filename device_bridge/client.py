@@ -16,6 +16,8 @@ from typing import Any
 from backend.core.errors import FretsawError
 from device_bridge import protocol as say
 from device_bridge import wire
+from device_bridge.doctor import Doctor as Doctor
+from device_bridge.doctor import Step as Step
 from device_bridge.interfaces import interfaces as interfaces
 
 OnEvent = Callable[[Any], None]

@@ -18,6 +18,8 @@ from device_bridge.wire import Push
 
 DEFAULT_SIZE = 256
 """Side of the picture where the graph leaves height and width open."""
+MOST_IN_MEMORY = 64 * 1024 * 1024
+"""Bytes of the largest file that is held in memory."""
 _AGAIN = "Export it again."
 
 
@@ -46,6 +48,7 @@ class Edits:
 
     edits: dict[str, Edit] = field(default_factory=dict)
     files: dict[str, Content] = field(default_factory=dict)
+    _before: set[str] = field(default_factory=set)
 
     def push(self, push: Push) -> Edit:
         """Take an artefact in under an id; one of the same id is replaced.
@@ -55,27 +58,31 @@ class Edits:
         """
         artifact = _load(Path(push.folder))
         _require_pictures(artifact)
-        files = self._files(artifact, Path(push.folder))
-        offer = Offer(
-            id=push.id,
-            name=push.name,
-            files=files,
-            input=_input(artifact),
-            output=_output(artifact),
-            tolerance=float(artifact.facts.get("tolerance") or 1e-4),
-            gmacs=artifact.facts.get("gmacs"),
-            note=push.note,
-            show=push.show,
-            following=push.following,
-        )
+        try:
+            offer = self._offer(push, artifact)
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            raise FretsawError(
+                f"The description of {artifact.path.name} is damaged.", _AGAIN
+            ) from error
+        old = self.edits.get(push.id)
+        self._before = {file.sha256 for file in old.offer.files} if old else set()
         run = Path(push.run) if push.run else None
         edit = Edit(offer, Path(push.folder), run, push.node)
         self.edits[push.id] = edit
+        self._let_go()
         return edit
 
     def drop(self, id: str) -> bool:
         """Take an edit off the list; False if there is none."""
-        return self.edits.pop(id, None) is not None
+        found = self.edits.pop(id, None) is not None
+        self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        """Forget files that no edit names any more, but for those of the version before."""
+        named = {file.sha256 for edit in self.edits.values() for file in edit.offer.files}
+        for sha256 in [one for one in self.files if one not in named | self._before]:
+            del self.files[sha256]
 
     def content(self, sha256: str) -> Content | None:
         """Return the file of a hash, if one of the edits was ever offered with it."""
@@ -86,6 +93,21 @@ class Edits:
         edit = self.edits.get(id)
         known = edit is not None and any(file.sha256 == graph for file in edit.offer.files)
         return edit if known else None
+
+    def _offer(self, push: Push, artifact: Artifact) -> Offer:
+        gmacs = artifact.facts.get("gmacs")
+        return Offer(
+            id=push.id,
+            name=push.name,
+            files=self._files(artifact, Path(push.folder)),
+            input=_input(artifact),
+            output=_output(artifact),
+            tolerance=float(artifact.facts.get("tolerance") or 1e-4),
+            gmacs=None if gmacs is None else float(gmacs),
+            note=push.note,
+            show=push.show,
+            following=push.following,
+        )
 
     def _files(self, artifact: Artifact, folder: Path) -> list[FileOffer]:
         files = [self._file("graph", artifact.path, artifact.sha256)]
@@ -109,7 +131,14 @@ class Edits:
 
     def _file(self, role: Any, path: Path, sha256: str) -> FileOffer:
         size = path.stat().st_size
-        self.files[sha256] = Content(size, path=path)
+        if size <= MOST_IN_MEMORY:
+            # The next epoch may be written over the file while a phone still fetches this one.
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise FretsawError(f"{path.name} changed while it was read.", "Push it again.")
+            self.files[sha256] = Content(size, data=data)
+        else:
+            self.files[sha256] = Content(size, path=path)
         return FileOffer(role=role, sha256=sha256, bytes=size)
 
     def _data(self, role: Any, data: bytes) -> FileOffer:

@@ -86,7 +86,6 @@ class Pairing:
         while self._failures and now - self._failures[0] > 60:
             self._failures.popleft()
         if len(self._failures) >= PAIR_FAILURES_PER_MINUTE:
-            self._token = None
             raise PairingError(
                 429, "Too many wrong codes. Wait a minute, then use the new code in the studio."
             )

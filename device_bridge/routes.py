@@ -15,6 +15,8 @@ from device_bridge.protocol import HEARTBEAT_S, MAX_FRAME, MAX_SOCKET, ProtocolE
 from device_bridge.server import Server, route_of
 
 COOKIE = "fretsaw"
+SECURE_COOKIE = "__Host-fretsaw"
+"""Under TLS; browsers take this name only with Secure, without a domain, for the whole host."""
 LONG_POLL_S = 25.0
 _MAX_PAIR = 4096
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -129,7 +131,12 @@ async def _pair(request: web.Request) -> web.StreamResponse:
         server.asks(session)
     response = web.json_response({"state": session.state, "device": session.device})
     response.set_cookie(
-        COOKIE, session.cookie, httponly=True, samesite="Strict", secure=server.tls, path="/"
+        SECURE_COOKIE if server.tls else COOKIE,
+        session.cookie,
+        httponly=True,
+        samesite="Strict",
+        secure=server.tls,
+        path="/",
     )
     return response
 
@@ -284,7 +291,8 @@ async def _model(request: web.Request) -> web.StreamResponse:
 
 
 def _session(request: web.Request) -> Session | None:
-    return request.app[_SERVER].pairing.session(request.cookies.get(COOKIE))
+    server = request.app[_SERVER]
+    return server.pairing.session(request.cookies.get(SECURE_COOKIE if server.tls else COOKIE))
 
 
 def _allowed(request: web.Request) -> Session:

@@ -371,7 +371,13 @@ def test_constraints_cover_every_requirement_of_the_project() -> None:
     pins = read_pins((REPOSITORY / "constraints.txt").read_text())
     assert next(iter(pins)) == "torch"
     extras = project["optional-dependencies"]
-    for text in [*project["dependencies"], *extras["hub"], *extras["samples"], *extras["test"]]:
+    for text in [
+        *project["dependencies"],
+        *extras["hub"],
+        *extras["samples"],
+        *extras["diffusion"],
+        *extras["test"],
+    ]:
         wanted = Requirement(text)
         if wanted.name != "fretsaw":
             assert wanted.specifier.contains(pins[wanted.name.replace("_", "-")]), text

@@ -58,9 +58,7 @@ def follow(
         closed.wait(_POLL_SECONDS)
 
 
-def _latest(
-    events: list[ev.Event], node: str, done: str
-) -> tuple[ev.Snapshot | None, str]:
+def _latest(events: list[ev.Event], node: str, done: str) -> tuple[ev.Snapshot | None, str]:
     """Return the newest snapshot, and how the node ended if it did; a new attempt undoes both."""
     snapshot = None
     for event in events:
@@ -143,9 +141,7 @@ class SnapshotExporter:
         recipe = model.recipe.to_json()
         if self._graph is None or recipe != self._recipe or self._graph.stem != name:
             graph = target / f"{name}.onnx"
-            export_graph(
-                module, inputs, graph, weights=weights.name, metadata=metadata_of(model)
-            )
+            export_graph(module, inputs, graph, weights=weights.name, metadata=metadata_of(model))
             self._recipe, self._facts = recipe, {"gmacs": gmacs_of(module, model.image)}
             self._graph = graph
             self._slots = slots(graph)

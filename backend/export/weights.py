@@ -130,7 +130,9 @@ def keep_graph(source: Path, folder: Path) -> Path:
 
 def _state(module: nn.Module) -> dict[str, Tensor]:
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    return {name: tensor.detach() for name, tensor in tensors.items() if tensor.dtype == torch.float32}
+    return {
+        name: tensor.detach() for name, tensor in tensors.items() if tensor.dtype == torch.float32
+    }
 
 
 def _with_other_values(module: nn.Module) -> nn.Module:

@@ -146,7 +146,7 @@ def measure(
     features: FeatureNet | None,
     shown: int = 0,
 ) -> Measured:
-    """Read each test pair once and score every edit on it; keep the ``shown`` worst of the first."""
+    """Read each test pair once, score every edit on it, keep the ``shown`` worst of the first."""
     scores: dict[str, dict[str, list[np.ndarray]]] = {
         name: {arm: [] for arm in edits} for name in ("psnr", "ssim", "features")
     }

@@ -36,7 +36,7 @@ class ImageToImageParams(Params):
     """How to train."""
 
     epochs: int = Field(
-        default=30, ge=1, le=5000, title="Epochs", description="Passes over the training pairs."
+        default=40, ge=1, le=5000, title="Epochs", description="Passes over the training pairs."
     )
     batch: int = Field(
         default=4,
@@ -176,7 +176,7 @@ class ImageToImageParams(Params):
         json_schema_extra={"group": OPTIMIZATION, "origin": "paper"},
     )
     ema: float | None = Field(
-        default=0.99,
+        default=0.999,
         gt=0,
         lt=1,
         title="Weight average",
@@ -206,7 +206,7 @@ class ImageToImageParams(Params):
         json_schema_extra={"group": AUGMENTATION},
     )
     small: float = Field(
-        default=0.0,
+        default=0.6,
         ge=0,
         le=1,
         title="Small start",

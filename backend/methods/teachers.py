@@ -186,7 +186,12 @@ class TorchTeacherParams(Params):
 def torch_network(ctx: Context, p: TorchTeacherParams) -> Generator:
     """Your own image-to-image network: a saved folder, weights and a builder, or Python."""
     if p.file.is_dir():
-        return Generator.load(p.file)
+        try:
+            return Generator.load(p.file)
+        except RecipeError as error:
+            raise FretsawError(
+                f'"{p.file.name}" holds no network from picture to picture: {error}'
+            ) from error
     from backend.models.python_file import python_recipe
     from backend.models.state import fit_state, load_state
 

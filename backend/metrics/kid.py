@@ -213,4 +213,3 @@ def _parts(groups: np.ndarray, most: int) -> Iterator[np.ndarray]:
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a @ b.T / a.shape[1] + 1) ** 3
-

@@ -195,6 +195,12 @@ class _EditTraining:
     ) -> None:
         self.ctx, self.judge, self.losses, self.after_epoch = ctx, judge, losses, after_epoch
         self.edit, self.plan = losses.edit, losses.plan
+        wanted = (self.edit.image.height, self.edit.image.width)
+        if not self.edit.any_size and tuple(train.shape[:2]) != wanted:
+            raise TrainError(
+                f"The network reads pictures of {wanted[0]} x {wanted[1]} only, the pairs are "
+                f"{train.shape[0]} x {train.shape[1]}. Make pairs of its size."
+            )
         self.batches = EditBatches(
             train, self.plan, ctx.seed, multiple=self.edit.multiple, any_size=self.edit.any_size
         )

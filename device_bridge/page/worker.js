@@ -118,7 +118,14 @@ function noise(count) {
   return data;
 }
 
-self.onmessage = async ({ data: request }) => {
+// One after the other: a session is never released under a run.
+let queue = Promise.resolve();
+
+self.onmessage = ({ data: request }) => {
+  queue = queue.then(() => serve(request));
+};
+
+async function serve(request) {
   try {
     const { move = [], ...answer } = await deeds[request.t](request);
     self.postMessage({ n: request.n, ...answer }, move);
@@ -126,4 +133,4 @@ self.onmessage = async ({ data: request }) => {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     self.postMessage({ n: request.n, error: text });
   }
-};
+}

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, 
 
 from device_bridge.protocol import TOKEN_LIFE_S
 from studio.docks.phone_qr import QrCode
-from studio.docks.phone_steps import StepList, steps
+from studio.docks.phone_steps import StepList, lines
 from studio.docks.phone_usb import UsbPage
 from studio.phone.phone import Phone
-from studio.phone.words import STEPS, code_groups
+from studio.phone.words import code_groups
 from studio.theme import theme
 from studio.widgets.button import plain, primary
 from studio.widgets.combo import Combo
@@ -116,7 +116,7 @@ class PairingCard(QWidget):
         self.question.show_next()
         self._fill_networks()
         self._show_code()
-        self.list.set_steps(steps(state))
+        self.list.set_steps(lines(state.doctor))
         self._show_help()
         self.usb.refresh()
 
@@ -147,6 +147,7 @@ class PairingCard(QWidget):
 
     def _count_down(self) -> None:
         self._show_code()
+        self.list.set_steps(lines(self._phone.state.doctor))  # silence is a finding as well
 
     def _fill_networks(self) -> None:
         known = [(one.label, one.address) for one in self._phone.networks]
@@ -166,8 +167,9 @@ class PairingCard(QWidget):
 
     def _show_help(self) -> None:
         state = self._phone.state
-        if self._asked_fix:
-            text = STEPS[self._asked_fix][3]
+        remedies = {step.name: step.remedy for step in self.list.shown if step.remedy}
+        if self._asked_fix in remedies:
+            text = remedies[self._asked_fix]
         elif state.trouble is not None:
             text = f"{state.trouble.text} {state.trouble.remedy}".strip()
         elif self._phone.must_move:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.phone.state import PhoneState
-from studio.phone.words import STEPS
+from device_bridge.client import Doctor, Step
 from studio.theme import theme
 from studio.widgets.button import Button, link
 from studio.widgets.elided import ElidedLabel
@@ -20,47 +17,17 @@ _ICONS = {
     "waiting": ("clock-outline", "muted"),
     "skipped": ("minus", "muted"),
 }
-_ONLY_FAILED = ("code", "memory", "model", "golden")
-"""Steps that are worth a line when they fail; else another line says it all."""
+_ALWAYS = ("listening", "reached", "certificate", "allowed", "camera", "backend")
+"""Steps that have a line of their own; the others get one when they fail."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One line of the doctor: key, state (ok, failed, waiting, skipped), words, what to do."""
-
-    key: str
-    state: str
-    words: str
-    fix: str = ""
-
-
-def steps(state: PhoneState) -> list[Step]:
-    """Return the lines as things stand: what the server knows first, then what the phone says."""
-    listening = state.listening
-    found = [_listens(listening.tls if listening is not None else None)]
-    is_reached = bool(state.reached or state.asks or state.devices)
-    known = {key: (check.state, check.text) for key, check in state.checks.items()}
-    known.setdefault("page", ("ok" if is_reached else "waiting", ""))
-    if state.asks:
-        known.setdefault("allowed", ("waiting", f"{state.asks[0].name} waits for your answer"))
-    elif state.devices:
-        known.setdefault("allowed", ("ok", ""))
-    for key, (done, waits, failed, fix) in STEPS.items():
-        how, text = known.get(key, ("waiting", ""))
-        if key in _ONLY_FAILED and how != "failed":
-            continue
-        words = {"ok": done, "failed": failed}.get(how, waits)
-        if text and how != "ok":
-            words = text
-        found.append(Step(key, how, words, fix if how == "failed" else ""))
-    return found
-
-
-def _listens(tls: bool | None) -> Step:
-    if tls is None:
-        return Step("listen", "waiting", "The studio is not listening yet")
-    words = "The studio listens on this network only" if tls else "The studio listens to the cable"
-    return Step("listen", "ok", words)
+def lines(doctor: Doctor) -> list[Step]:
+    """Return what is shown of the steps: six at rest, and whatever failed besides."""
+    return [
+        step
+        for step in doctor.steps()
+        if step.state == "failed" or (step.name in _ALWAYS and step.state != "skipped")
+    ]
 
 
 class StepList(QWidget):
@@ -113,14 +80,15 @@ class _Row(QWidget):
         self._dress()
 
     def set_step(self, step: Step) -> None:
-        self.key = step.key
+        self.key = step.name
         icon, color = _ICONS[step.state]
         self.glyph.set(icon, color)
-        self.words.setText(step.words)
+        words = step.text if step.text and step.state != "ok" else step.title
+        self.words.setText(words)
         self.words.set_color("ink" if step.state in ("ok", "failed") else "muted")
-        self.fix.setVisible(bool(step.fix))
-        self.fix.setAccessibleName(f"Fix: {step.words}")
-        self.setAccessibleName(f"{step.words}, {step.state}")
+        self.fix.setVisible(step.state == "failed" and bool(step.remedy))
+        self.fix.setAccessibleName(f"Fix: {words}")
+        self.setAccessibleName(f"{words}, {step.state}")
 
     def _dress(self) -> None:
         self.setFixedHeight(theme().px(24))

@@ -32,6 +32,8 @@ class BridgeProcess(Protocol):
         ...
 
 
+_END_S = 0.3
+"""The longest that the window waits for the process to end."""
 OnEvent = Callable[[Any], None]
 MakeBridge = Callable[[OnEvent, Callable[[str], None]], BridgeProcess]
 """Makes a bridge from what it calls with each event, and with a sentence when its process ends."""
@@ -130,7 +132,10 @@ class PhoneLink(QObject):
             self._slot, self._is_told = None, False
             self._owed.clear()
         if bridge is not None:
-            bridge.close()
+            # A process that hangs must not hold the window; with its input closed it ends anyway.
+            ender = threading.Thread(target=bridge.close, name="end of bridge", daemon=True)
+            ender.start()
+            ender.join(_END_S)
 
     # -- pictures --------------------------------------------------------------------------------
 

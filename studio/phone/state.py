@@ -8,6 +8,7 @@ from typing import Any
 
 from device_bridge import protocol as say
 from device_bridge import wire
+from device_bridge.client import Doctor
 from studio.phone.edit import Edit
 from studio.phone.words import device_name
 
@@ -64,7 +65,6 @@ class Device:
     golden: say.Golden | None = None
     bench: say.BenchResult | None = None
     edits: dict[str, OnPhone] = field(default_factory=dict)
-    checks: dict[str, say.Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,9 @@ class PhoneState:
         self.token: wire.Token | None = None
         self.asks: list[wire.Asks] = []
         self.devices: dict[str, Device] = {}
-        self.reached: wire.Reached | None = None
         self.trouble: wire.Trouble | None = None
-        self.checks: dict[str, say.Check] = {}
-        """Steps of the phone that is being paired, the last one to speak."""
+        self.doctor = Doctor()
+        """Steps of the phone that is being paired, or was paired last."""
         self.pushed: set[str] = set()
 
     @property
@@ -109,6 +108,7 @@ class PhoneState:
 
         Parts: ``server``, ``pairing``, ``devices``, ``edits``, ``figures``, ``checks``, ``note``.
         """
+        self.doctor.feed(event)
         if isinstance(event, wire.Said):
             device = self.devices.get(event.device)
             return self._said(device, event.message, now) if device is not None else set()
@@ -117,11 +117,9 @@ class PhoneState:
             self.token = None
             return {"server", "pairing"}
         if isinstance(event, wire.Token):
-            self.token, self.reached = event, None
-            self.checks = {}
+            self.token = event
             return {"pairing", "checks"}
         if isinstance(event, wire.Reached):
-            self.reached = event
             return {"checks"}
         if isinstance(event, wire.Asks):
             self.asks = [*(a for a in self.asks if a.device != event.device), event]
@@ -168,14 +166,11 @@ class PhoneState:
         self.devices[event.device] = made
         self.asks = [a for a in self.asks if a.device != event.device]
         self.token = None  # shown once, and used up
-        self.checks = made.checks
         return {"devices", "pairing", "checks", "edits", "figures"}
 
     def _trouble(self, event: wire.Trouble) -> set[str]:
         """What concerns a step of pairing is said there; the rest is news of its own."""
-        if "certificate" in (event.step, event.command):
-            failed = say.Check(step="secure", state="failed", text=event.text[:400])
-            self.checks = {**self.checks, "secure": failed}
+        if event.command == "certificate":
             return {"checks"}
         self.trouble = event
         return {"server"}
@@ -184,8 +179,6 @@ class PhoneState:
         if isinstance(message, say.Telemetry):
             return self._telemetry(device, message, now)
         if isinstance(message, say.Check):
-            device.checks[message.step] = message
-            self.checks = device.checks
             return {"checks"}
         if isinstance(message, say.FileProgress):
             device.edits[message.id] = OnPhone("sending", message.done, message.total)

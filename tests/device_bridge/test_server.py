@@ -407,8 +407,17 @@ async def test_a_taken_port_and_a_foreign_address_are_explained(tmp_path: Path) 
         trouble = other.last(wire.Trouble)
         assert f"Port {made.server.port} of 127.0.0.1 is taken" in trouble.text
         assert trouble.remedy
-        await other.server.do(wire.Listen(host="203.0.113.9"))
-        assert "does not have the address 203.0.113.9" in other.last(wire.Trouble).text
+        refused = {
+            "10.255.255.254": "does not have the address",
+            "8.8.8.8": "can be reached from outside",
+            "0.0.0.0": "can be reached from outside",
+            "evil.example": "is no address",
+        }
+        for host, words in refused.items():
+            await other.server.do(wire.Listen(host=host))
+            assert words in other.last(wire.Trouble).text, host
+        await other.server.do(wire.Listen(host="192.168.1.2", tls=False))
+        assert "with a certificate only" in other.last(wire.Trouble).text
         await other.server.do(wire.Pair())
         assert "does not listen yet" in other.last(wire.Trouble).text
 

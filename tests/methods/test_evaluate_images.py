@@ -1,4 +1,4 @@
-"""Edited pictures against the wanted ones: figures, baselines, verdicts, views; in torch and ORT."""
+"""Edited pictures against the wanted ones: figures, baselines, verdicts; in torch and ORT."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_perfect_network_a_perfect_matrix_and_no_edit(inverted):
     assert np.array(report.details["colour matrix"]) == pytest.approx(
         np.hstack([-np.eye(3), np.ones((3, 1))]), abs=1e-9
     )
-    step, metrics = ctx.metrics[-1]
+    _, metrics = ctx.metrics[-1]
     assert metrics["psnr"] == 100
     assert metrics["samples"] == n
     assert metrics["psnr_identity"] == pytest.approx(value(report, "PSNR, no edit"), abs=0.01)

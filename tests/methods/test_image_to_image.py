@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from backend.train.edit_judge import GRID
 from backend.train.edit_plan import EditPlan
 from backend.values import Generator, Pairs
 from tests.methods.graphs import graph_of
+from tests.requirements import require
 
 SPLITS = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
 QUICK: dict[str, Any] = {"epochs": 2, "batch": 2, "lr": 1e-3, "disc_layers": 1, "disc_width": 4}
@@ -133,7 +135,8 @@ def test_every_loss_is_reported_by_name(pairs: Pairs, tmp_path: Path) -> None:
     ctx, out = trained(tmp_path, pairs, start(), adversarial=1.0, matching=2.0, kind="lsgan")
     for name in ("loss", "l1", "adversarial", "matching", "discriminator", "val_psnr", "val_l1"):
         found = ctx.named(name)
-        assert found and all(map(math.isfinite, found)), name
+        assert found, name
+        assert all(map(math.isfinite, found)), name
     _, first = ctx.metrics[0]
     total = 100 * first["l1"] + first["adversarial"] + 2 * first["matching"]
     assert first["loss"] == pytest.approx(total, rel=1e-5)
@@ -210,8 +213,6 @@ def test_the_average_of_the_weights_is_what_is_kept(pairs: Pairs, tmp_path: Path
 
 def test_teachers_of_another_range_can_be_trained_on(pairs: Pairs, tmp_path: Path) -> None:
     """A network whose black is 0 and white 1 learns to give those."""
-    from dataclasses import replace
-
     model = start(shortcut=True)
     model.module.tanh = torch.nn.Sigmoid()
     model = replace(model, low=0.0)
@@ -231,7 +232,33 @@ def test_crops_that_do_not_fit_are_refused_with_one_that_does(pairs: Pairs, tmp_
     with pytest.raises(TrainError, match=r"a crop of 15 is none\. Choose 14"):
         trained(tmp_path, pairs, start(), crop=15)
     with pytest.raises(TrainError, match=r"cannot score pictures of 8 x 8\. Give it fewer layers"):
-        trained(tmp_path, pairs, start(), crop=8, adversarial=1.0, disc_layers=4)
+        trained(tmp_path, pairs, start(), crop=8, adversarial=1.0, disc_layers=4, small=0)
+
+
+def test_a_network_of_one_size_wants_pairs_of_it(pairs: Pairs, tmp_path: Path) -> None:
+    model = replace(start(), any_size=False)
+    with pytest.raises(TrainError, match=r"32 x 32 only, the pairs are 36 x 40\. Make pairs"):
+        trained(tmp_path, pairs, model)
+    fitting = replace(model, image=replace(model.image, height=36, width=40))
+    ctx, _ = trained(tmp_path, pairs, fitting, crop=16)
+    assert math.isfinite(ctx.named("val_psnr")[-1])
+
+
+def test_features_of_a_trained_network_are_compared_and_named(pairs: Pairs, tmp_path: Path) -> None:
+    require("mobilenet")
+    ctx, out = trained(
+        tmp_path, pairs, start(), epochs=1, crop=32, perceptual=1.0, backbone="mobilenet_v2"
+    )
+    assert all(0 < value < 10 for value in ctx.named("perceptual"))
+    assert "MobileNetV2" in out.generator.facts["features"]
+    assert any("MobileNetV2" in text for text in ctx.words)
+
+
+def test_the_norm_of_the_phone_generator_is_open() -> None:
+    models = [generator(QuietContext(0), GeneratorParams(norm=n)) for n in ("instance", "none")]
+    kinds = [{type(part) for part in model.module.modules()} for model in models]
+    assert torch.nn.InstanceNorm2d in kinds[0]
+    assert torch.nn.InstanceNorm2d not in kinds[1]
 
 
 @pytest.mark.parametrize(

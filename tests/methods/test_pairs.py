@@ -221,6 +221,7 @@ def test_a_teacher_knows_what_it_reads_and_where_it_is_from(files) -> None:
         ("teacher.onnx", {"file": "{image_onnx}", "fixed": "[1]"}, "has no names"),
         ("teacher.onnx", {"file": "{python}"}, '"net.py" cannot be used: .*no ONNX'),
         ("teacher.torch", {"file": "{weights}"}, "needs a builder"),
+        ("teacher.torch", {"file": "{hub}"}, "hub.* holds no network from picture to picture"),
         (
             "teacher.torch",
             {"file": "{weights}", "builder": "zoo:cyclegan_generator()"},
@@ -249,6 +250,17 @@ def test_what_is_no_teacher_is_refused_in_a_sentence(
     assert re.search(words, error), error
     assert "Traceback" not in error
     assert "An unexpected" not in error
+
+
+def test_a_teacher_saved_by_fretsaw_is_read_back(files, tmp_path: Path) -> None:
+    graph = Graph("t")
+    graph.add("teacher.style", "it", {"style": 2})
+    made = value_of(launch.run(graph, threads=1), "it", "generator")
+    made.save(tmp_path)
+    graph = Graph("t")
+    graph.add("teacher.torch", "it", {"file": str(tmp_path)})
+    again = value_of(launch.run(graph, threads=1), "it", "generator")
+    assert (again.label, again.low, again.recipe) == ("Style 2", 0, made.recipe)
 
 
 def test_photos_of_a_folder_and_what_was_left_out(files, tmp_path: Path) -> None:

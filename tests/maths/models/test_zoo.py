@@ -84,6 +84,7 @@ def test_network_runs_trains_and_traces(text: str, shape: tuple[int, ...], size:
 
 def test_each_option_has_a_sentence_and_a_default_that_fits() -> None:
     assert network_names() == [
+        "concept_generator",
         "cyclegan_generator",
         "efficientnet_lite0",
         "inception_generator",
