@@ -84,6 +84,11 @@ def metadata_of(model: Generator) -> dict[str, str]:
     }
 
 
+def tolerance_of(model: Generator) -> float:
+    """Return the largest error allowed of a file: 1e-4 for outputs in -1 .. 1."""
+    return 1e-4 * abs(model.high - model.low) / 2
+
+
 def gmacs_of(module: nn.Module, image: ImageInput) -> float:
     """Return the multiply-accumulates of one picture of the network's size, in billions."""
     from backend.profile import profile

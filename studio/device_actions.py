@@ -31,7 +31,6 @@ DEVICE: tuple[Action, ...] = (
         "Push to the phone",
         1,
         "cellphone-link",
-        "pushable",
         keys="Ctrl+Shift+U",
         keywords="send install export",
     ),

@@ -62,3 +62,12 @@ def test_a_file_that_disagrees_is_a_failed_node_that_names_the_layer_and_exit_co
     assert "onnx: failed." in err
     assert "layer" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("source", ["gcompris", "bundled"])
+@pytest.mark.parametrize("teacher", ["vintage", "style"])
+def test_the_benchmark_of_generators_opens_without_problems(teacher: str, source: str) -> None:
+    from backend.bench.generator import _graph
+
+    for full in (False, True):
+        assert checked(_graph(teacher, source, full), current())[1] == []

@@ -17,7 +17,6 @@ from backend.core.run import Run, Tail
 
 _POLL_SECONDS = 0.1
 _KEPT = 4  # newest artifacts that stay: a device may still be reading the one before
-_TOLERANCE = 1e-4  # of the file against the network
 
 
 def follow(
@@ -81,7 +80,8 @@ class SnapshotExporter:
     def __init__(self, node: str, folder: Path) -> None:
         self._node = node
         self._folder = folder
-        self._count = 0
+        # Behind what an earlier follower left: a device may be reading it.
+        self._count = max((_number(path) for path in folder.glob("*-step-*")), default=0)
         self._graph: Path | None = None
         self._slots: tuple[Any, ...] = ()
         self._recipe: dict[str, Any] = {}
@@ -129,6 +129,7 @@ class SnapshotExporter:
             gmacs_of,
             metadata_of,
             random_pictures,
+            tolerance_of,
         )
         from backend.values import Generator
 
@@ -139,17 +140,18 @@ class SnapshotExporter:
         target = self._new_folder(step)
         weights = target / f"{name}.weights"
         recipe = model.recipe.to_json()
-        if self._graph is None or recipe != self._recipe or self._graph.stem != name:
+        if not self._is_graph_of(recipe, name):
             graph = target / f"{name}.onnx"
             export_graph(module, inputs, graph, weights=weights.name, metadata=metadata_of(model))
             self._recipe, self._facts = recipe, {"gmacs": gmacs_of(module, model.image)}
             self._graph = graph
             self._slots = slots(graph)
         else:
+            assert self._graph is not None
             graph = keep_graph(self._graph, target)
         write_weights(module, self._slots, weights)
         _, output = golden(graph, inputs)
-        _require_parity(module, inputs, output, graph.name)
+        _require_parity(module, inputs, output, graph.name, tolerance_of(model))
         artifact = generator_artifact(
             model,
             graph,
@@ -163,31 +165,38 @@ class SnapshotExporter:
             artifact.facts["epochs"] = step
         self._graph = graph
         artifact.describe(target)  # last: who sees it finds the rest there
-        self._remove_old(target)
+        while len(self._written) > _KEPT:
+            shutil.rmtree(self._written.pop(0), ignore_errors=True)
         return artifact, target
+
+    def _is_graph_of(self, recipe: dict[str, Any], name: str) -> bool:
+        graph = self._graph
+        return (
+            graph is not None and graph.is_file() and graph.stem == name and recipe == self._recipe
+        )
 
     def _new_folder(self, step: int) -> Path:
         self._count += 1
         target = self._folder / f"{self._count:04d}-step-{step}"
-        shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
+        self._written.append(target)
         return target
 
-    def _remove_old(self, newest: Path) -> None:
-        self._written.append(newest)
-        while len(self._written) > _KEPT:
-            shutil.rmtree(self._written.pop(0), ignore_errors=True)
+
+def _number(path: Path) -> int:
+    head = path.name.partition("-")[0]
+    return int(head) if head.isdecimal() else 0
 
 
-def _require_parity(module: Any, inputs: Any, output: Any, name: str) -> None:
+def _require_parity(module: Any, inputs: Any, output: Any, name: str, tolerance: float) -> None:
     import torch
 
     from backend.export.verify import ParityError
 
     with torch.no_grad():
         error = float((module(inputs) - torch.from_numpy(output)).abs().max())
-    if not error <= _TOLERANCE:
+    if not error <= tolerance:
         raise ParityError(
             f"{name} does not compute what the network computes: largest error {error:.3g}, "
-            f"allowed {_TOLERANCE:.3g}."
+            f"allowed {tolerance:.3g}."
         )

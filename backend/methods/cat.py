@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -177,8 +177,14 @@ class PlanParams(Params):
     )
 
 
+class Planned(NamedTuple):
+    """The plan that was found."""
+
+    plan: CutPlan
+
+
 @node("cat.plan", title="CAT plan", views=("plan",))
-def cat_plan(ctx: Context, p: PlanParams, model: Generator, cost: Cost | None = None) -> CutPlan:
+def cat_plan(ctx: Context, p: PlanParams, model: Generator, cost: Cost | None = None) -> Planned:
     """Find the widths of a student of a target cost: one threshold on all norm scales, no training.
 
     A linked cost (milliseconds of this computer or of a phone) replaces MACs; it is taken as
@@ -205,9 +211,8 @@ def cat_plan(ctx: Context, p: PlanParams, model: Generator, cost: Cost | None = 
         f"{spelled(found, unit)} of {spelled(full, unit)} ({full / max(found, 1e-12):.1f} times "
         f"less), target {spelled(target, unit)}."
     )
-    return CutPlan(
-        space=space, widths=widths, keep=space.keep(widths), threshold=threshold, size=size
-    )
+    kept = space.keep(widths)
+    return Planned(CutPlan(space, widths, kept, threshold, size))
 
 
 class ShrinkParams(Params):

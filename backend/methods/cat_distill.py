@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from backend.core.context import Context
+from backend.core.errors import FretsawError
 from backend.core.node import node
 from backend.data.pairs import open_pairs
 from backend.distill.alignment import Adapters, Taps, alignment_loss, require_batch
@@ -23,6 +24,7 @@ from backend.methods.image_to_image import (
     validation_of,
     verdict_of,
 )
+from backend.models.inception import least_side
 from backend.train.edits import Edit, fit_edits
 from backend.values import Discriminator, Generator, Pairs
 
@@ -119,6 +121,7 @@ def cat_distill(
     """
     if p.loss in ("ka", "cka"):
         require_batch(p.batch // p.parts)
+    _require_size(p, pairs, teacher)
     module, master = copy.deepcopy(student.module), copy.deepcopy(teacher.module)
     lesson = Lesson(ctx, p, module, master)
     opponent = opponent_of(ctx, p, start)
@@ -147,6 +150,17 @@ def cat_distill(
         student.with_module(module.cpu(), **facts),
         opponent.with_module(opponent.module.cpu(), trained=p.adversarial > 0),
     )
+
+
+def _require_size(p: DistillParams, pairs: Pairs, teacher: Generator) -> None:
+    """Refuse pictures that the teacher's largest kernels cannot be reflected on."""
+    side = min(*pairs.manifest.size, p.crop or 4096) // (2 if p.small else 1)
+    least = least_side(teacher.module)
+    if side < least:
+        raise FretsawError(
+            f"The teacher's largest kernels need pictures of {least} pixels; training sees {side}.",
+            "Choose larger crops, no small start, or a teacher with smaller kernels.",
+        )
 
 
 class Lesson:

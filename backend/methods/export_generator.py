@@ -16,15 +16,20 @@ from backend.data.manifest import DataError, ImageSet, Split
 from backend.data.pairs import PairSet, open_pairs
 from backend.data.vision import open_split
 from backend.export.verify import ParityError, golden
-from backend.exported import generator_artifact, gmacs_of, metadata_of, random_pictures, write_thumb
+from backend.exported import (
+    generator_artifact,
+    gmacs_of,
+    metadata_of,
+    random_pictures,
+    tolerance_of,
+    write_thumb,
+)
 from backend.models.editing import edit_pictures
 from backend.values import Artifact, Data, Generator, Pairs
 
 if TYPE_CHECKING:
     from backend.methods.export import OnnxParams
 
-TOLERANCE = 1e-4
-"""Largest error of an edited picture, on the scale of the network's output."""
 _MOST = 8  # pictures: each is a whole picture of errors
 _RANDOM = 4
 
@@ -61,7 +66,7 @@ def export_generator(
         metadata=metadata_of(model),
     )
     ctx.progress(1, 3)
-    tolerance = TOLERANCE if p.tolerance is None else p.tolerance
+    tolerance = tolerance_of(model) if p.tolerance is None else p.tolerance
     fixed = inputs if p.dynamic_batch else inputs[:1]
     parity = checked(ctx, module, path, fixed, tolerance)
     ctx.progress(2, 3)

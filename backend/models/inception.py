@@ -150,6 +150,22 @@ class InceptionGenerator(nn.Module):
         return self.up_sampling(self.features(self.down_sampling(x)))
 
 
+def least_side(module: nn.Module) -> int:
+    """Return the least height and width that ``module`` can read, a multiple of 4.
+
+    A reflection needs a map that is larger than its padding, and the blocks work at a quarter of
+    the size. 8 for networks without such blocks.
+    """
+    pads = [
+        part.padding[0]
+        for block in module.modules()
+        if isinstance(block, InceptionBlock)
+        for part in block.modules()
+        if isinstance(part, nn.ReflectionPad2d)
+    ]
+    return 4 * (max(pads, default=1) + 1)
+
+
 def parse_kernels(kernels: str) -> tuple[int, ...]:
     """Read ``"1,3,5"``.
 

@@ -4,7 +4,7 @@
  */
 
 export class Loop extends EventTarget {
-  #isRunning = false;
+  isRunning = false;
   #isBusy = false;
   #still = null;
   #stillAt = 0;
@@ -26,14 +26,14 @@ export class Loop extends EventTarget {
   /** Follow the camera. */
   start() {
     this.#still = null;
-    if (this.#isRunning) return;
-    this.#isRunning = true;
+    if (this.isRunning) return;
+    this.isRunning = true;
     this.stats.pause();
     this.#next();
   }
 
   stop() {
-    this.#isRunning = false;
+    this.isRunning = false;
     this.stats.pause();
     if (this.#usesVideoClock) this.video.cancelVideoFrameCallback(this.#handle);
     else cancelAnimationFrame(this.#handle);
@@ -65,7 +65,7 @@ export class Loop extends EventTarget {
   }
 
   #next() {
-    if (!this.#isRunning) return;
+    if (!this.isRunning) return;
     const tick = () => {
       this.#next();
       this.#tick();

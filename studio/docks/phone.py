@@ -73,6 +73,8 @@ class PhoneWidget(QWidget):
             self.live.forget()
         if has_device and not self._had_device:
             self._is_pairing = False  # it is done
+        if self.phone.crash:
+            self._is_pairing = False
         self._had_device = has_device
         for part in (self.card, self.figures):
             part.setVisible(has_device)
@@ -98,8 +100,8 @@ class PhoneWidget(QWidget):
         self._session.act("phone_pair")
 
     def _restart(self) -> None:
-        self._is_pairing = True
         self.phone.restart()
+        self._is_pairing = not self.phone.crash
         self.refresh()
 
     def _changed(self, parts: set[str]) -> None:

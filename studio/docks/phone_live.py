@@ -37,13 +37,13 @@ _MOST_THUMBS = 4
 
 def decode(jpeg: bytes, most: QSize) -> QImage:
     """Return a JPEG no larger than ``most``; a null image when it is none, or far too large."""
+    size = jpeg_size(jpeg)  # first: Qt is given nothing that is far too large, or no JPEG
+    if not size.isValid() or max(size.width(), size.height()) > _LARGEST:
+        return QImage()
     buffer = QBuffer()
     buffer.setData(QByteArray(jpeg))
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(b"jpeg"))
-    size = reader.size()
-    if not size.isValid() or max(size.width(), size.height()) > _LARGEST:
-        return QImage()
     if size.width() > most.width() > 0 and size.height() > most.height() > 0:
         reader.setScaledSize(size.scaled(most, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
     limit = QImageReader.allocationLimit()
@@ -52,6 +52,26 @@ def decode(jpeg: bytes, most: QSize) -> QImage:
         return reader.read()
     finally:
         QImageReader.setAllocationLimit(limit)
+
+
+def jpeg_size(data: bytes) -> QSize:
+    """Return width and height that a JPEG's frame header tells; an invalid size if it has none.
+
+    Source: ITU-T T.81, B.1.1 and B.2.2.
+    """
+    if data[:2] != b"\xff\xd8":
+        return QSize()
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height = int.from_bytes(data[at + 5 : at + 7], "big")
+            width = int.from_bytes(data[at + 7 : at + 9], "big")
+            return QSize(width, height) if width and height else QSize()
+        if length < 2 or marker == 0xDA:
+            return QSize()
+        at += 2 + length
+    return QSize()
 
 
 class LivePreview(QWidget):

@@ -1,7 +1,8 @@
-"""Hypothesis strategies made from the protocol's own models: valid messages and nearly valid ones."""
+"""Hypothesis strategies from the protocol's own models: valid and nearly valid messages."""
 
 from __future__ import annotations
 
+import functools
 import json
 import types
 from collections.abc import Callable
@@ -17,11 +18,15 @@ from device_bridge.frames import HEADER
 JPEG = b"\xff\xd8\xff\xe0" + bytes(60) + b"\xff\xd9"
 MESSAGES: tuple[type[BaseModel], ...] = get_args(get_args(protocol.FromPhone)[0])
 _WORDS = ["", "a", "Pixel 7", "ß漢\u202e", "x" * 40, "\\\"'<script>", "\x00", "edit", "phone-1"]
-_WRONG: list[Any] = [
+_WRONG: st.SearchStrategy[Any] = st.sampled_from([
     None, True, -1, 2**64, 1e308, "", "x" * 5000, [], {}, [[[[]]]], {"v": 1}, "NaN", 0.5, [None],
-]  # fmt: skip
+])  # fmt: skip
+_PLACE = st.integers(0, 59).map(lambda n: lambda names: names[n % len(names)])
+_DEEPER = st.booleans()
+_HOW = st.integers(0, 9)
 
 
+@functools.cache  # building the strategies takes longer than drawing from them
 def valid() -> st.SearchStrategy[dict[str, Any]]:
     """Messages that fit in every field, of all types equally often."""
     return st.one_of([_model(message) for message in MESSAGES])
@@ -31,11 +36,11 @@ def valid() -> st.SearchStrategy[dict[str, Any]]:
 def nearly_valid(draw: Callable[..., Any]) -> str:
     """Return messages that fit but for one field: another type or size, missing, or too much."""
     message = draw(valid())
-    inner, name = message, draw(st.sampled_from(sorted(message)))
-    while isinstance(inner[name], dict) and inner[name] and draw(st.booleans()):
+    inner, name = message, draw(_PLACE)(sorted(message))
+    while isinstance(inner[name], dict) and inner[name] and draw(_DEEPER):
         inner = inner[name]
-        name = draw(st.sampled_from(sorted(inner)))
-    how = draw(st.integers(0, 9))
+        name = draw(_PLACE)(sorted(inner))
+    how = draw(_HOW)
     if how == 0:
         del inner[name]
     elif how == 1:
@@ -43,7 +48,7 @@ def nearly_valid(draw: Callable[..., Any]) -> str:
     elif how == 2:
         inner[name] = "y" * (protocol.MAX_JSON + 1)
     else:
-        inner[name] = draw(st.sampled_from(_WRONG))
+        inner[name] = draw(_WRONG)
     return json.dumps(message)
 
 

@@ -156,6 +156,9 @@ def test_old_artifacts_go_the_newest_stay(training, tmp_path):
     kept = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert kept == [f"{n:04d}-step-{n}" for n in (3, 4, 5, 6)]
     edited(Artifact.load(Path(line["artifact"])))
+    training.snapshot(7)
+    again = next(follow(training.run, "train", tmp_path / "out"))
+    assert Path(again["artifact"]).name == "0007-step-7", "nothing of an earlier one is touched"
 
 
 def test_it_ends_with_a_run_that_dies_and_with_one_that_fails(training):

@@ -54,7 +54,21 @@ PHOTOS = "photos.data"
 GENERATOR, PAIRS = "generator.generator", "pairs.pairs"
 BOTH = {"model": TRAINED, "data": DATA}
 
+CAT = {
+    "size": 32, "width": 4, "blocks": 1, "reduction": 2,
+    "residual_kernels": "1,3", "depthwise_kernels": "3",
+}  # fmt: skip
+CAT_TEACHER = "cat_teacher.generator"
+
 CASES: dict[str, Case] = {
+    "cat.distill": Case(
+        EDIT,
+        {"student": "cat_shrink.generator", "teacher": CAT_TEACHER, "pairs": PAIRS},
+        trains=True,
+    ),
+    "cat.plan": Case({"ratio": 0.5, "lower": 2}, {"model": CAT_TEACHER}),
+    "cat.shrink": Case(links={"model": CAT_TEACHER, "plan": "cat_plan.plan"}),
+    "cat.teacher": Case(CAT),
     "cost.macs": Case(links={"model": NETWORK}),
     "cost.ort": Case({"seconds": 0.01}, {"model": NETWORK}),
     "cost.phone": Case({"file": "{phone}", "edit": "starry"}, {"artifact": FILE}),
@@ -111,6 +125,9 @@ _BASE = {
     "pairs": ("data.pairs_folder", {"folder": "{pairs}", "size": 32}, {}),
     "photos": ("data.photos", {"source": "bundled", "size": 32, "crops": 2}, {}),
     "style": ("teacher.style", {"style": 3}, {}),
+    "cat_teacher": ("cat.teacher", CAT, {}),
+    "cat_plan": ("cat.plan", {"ratio": 0.5, "lower": 2}, {"model": CAT_TEACHER}),
+    "cat_shrink": ("cat.shrink", {}, {"model": CAT_TEACHER, "plan": "cat_plan.plan"}),
     "pipeline": ("teacher.diffusers", {"source": "{pipeline}", "steps": 2}, {}),
     "eval": ("evaluate.classifier", {}, BOTH),
     "edit": ("export.onnx", {}, {"model": GENERATOR, "data": PAIRS}),

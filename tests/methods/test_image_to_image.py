@@ -31,6 +31,7 @@ from backend.train import TrainError
 from backend.train.edit_batches import EditBatches
 from backend.train.edit_judge import GRID
 from backend.train.edit_plan import EditPlan
+from backend.train.edits import Edit, fit_edits
 from backend.values import Generator, Pairs
 from tests.methods.graphs import graph_of
 from tests.requirements import require
@@ -252,6 +253,27 @@ def test_features_of_a_trained_network_are_compared_and_named(pairs: Pairs, tmp_
     assert all(0 < value < 10 for value in ctx.named("perceptual"))
     assert "MobileNetV2" in out.generator.facts["features"]
     assert any("MobileNetV2" in text for text in ctx.words)
+
+
+def test_one_more_loss_trains_the_generator_and_what_belongs_to_it(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    """The extra loss alone is felt: it draws pictures to a grey that it learns itself."""
+    model, grey = start(), torch.nn.Parameter(torch.zeros(()))
+
+    def extra(inputs: torch.Tensor, made: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        assert inputs.shape == made.shape
+        value = 500 * ((made - grey).square().mean() + (grey - 0.5).square())
+        return value, {"grey": float(value.detach())}
+
+    ctx = Watching(tmp_path)
+    plan = EditPlan(epochs=10, batch=2, lr=1e-2, adversarial=0, l1=0.001, ema=None)
+    edit = Edit(model.module, model.image, multiple=model.multiple)
+    train = open_pairs(pairs.manifest, "train")
+    rows = fit_edits(ctx, edit, train, None, plan, extra=extra, extra_parameters=[grey])
+    assert ctx.named("grey")[-1] < 0.5 * ctx.named("grey")[0]
+    assert 0.05 < grey.item() < 0.55
+    assert [row.val_psnr for row in rows] == [None] * 10
 
 
 def test_the_norm_of_the_phone_generator_is_open() -> None:
