@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -64,7 +65,15 @@ def main() -> int:
     commands.add_parser("serve", help="serve phones; commands and events on standard streams")
     worker = commands.add_parser("worker", help="compute pictures for a phone that cannot")
     worker.add_argument("folder", type=Path, help="folder of an exported edit")
+    timed = commands.add_parser("time", help="ms a frame in ONNX Runtime here, one thread")
+    timed.add_argument("folder", type=Path, help="folder of an exported edit")
+    timed.add_argument("--runs", type=int, default=30, help="frames that are timed")
     arguments = parser.parse_args()
+    if arguments.command == "time":
+        from device_bridge.worker import timing
+
+        print(json.dumps(timing(arguments.folder, max(1, arguments.runs))))
+        return 0
     if arguments.command == "worker":
         from device_bridge.worker import main as work
 

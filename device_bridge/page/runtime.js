@@ -38,7 +38,8 @@ function lendModule(module) {
 export async function loadRuntime({ route, threads, module, base }) {
   const files = ROUTES[route];
   const ort = await import(`${base}vendor/${files.bundle}`);
-  ort.env.wasm.wasmPaths = `${base}vendor/`;
+  // The file alone: a folder would make it fetch its glue code, which the bundle has inside.
+  ort.env.wasm.wasmPaths = { wasm: `${base}vendor/${files.wasm}` };
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.proxy = false;
   ort.env.logLevel = 'error';

@@ -181,7 +181,15 @@ def _make_run(window: Any, name: str) -> Any:
     return Run.create(Graph(name=name), window.session.workspace)
 
 
+def phone_preview() -> dict[str, Any]:
+    """Measure the window's timer while a phone sends previews."""
+    from studio.benchmarks.phone_preview import measure
+
+    return measure()
+
+
 MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "phone_preview": phone_preview,
     "catalog": catalog,
     "first_paint": first_paint,
     "add_nodes": add_nodes,

@@ -88,15 +88,9 @@ class Sender:
 def telemetry(seq: int, skipped: int) -> say.Telemetry:
     """Figures of one second on a phone."""
     stages = {"grab": 3.0, "pre": 0.4, "run": 31.0, "post": 0.7, "paint": 4.0, "total": 40.0}
-    ms = {name: say.StageTimes(p50=p50, p95=p50 * 1.2) for name, p50 in stages.items()}
-    return say.Telemetry(
-        seq=seq,
-        id="edit",
-        backend="wasm-4",
-        fps=RATE,
-        ms=ms,
-        skipped=skipped,  # type: ignore[arg-type]
-    )
+    ms = {name: {"p50": p50, "p95": p50 * 1.2} for name, p50 in stages.items()}
+    known = {"seq": seq, "id": "edit", "backend": "wasm-4", "fps": RATE, "skipped": skipped}
+    return say.Telemetry.model_validate({**known, "ms": ms})
 
 
 def pictures(count: int = 8) -> list[bytes]:

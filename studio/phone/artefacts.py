@@ -44,10 +44,12 @@ def read_edit(folder: Path, run: str = "", node: str = "", **more: Any) -> Edit:
         )
     weights = _mapping(facts.get("weights"))
     count += int(weights.get("bytes") or 0)
-    name = str(facts.get("label") or node or folder.name)[:60]
+    label = str(facts.get("label") or node or folder.name)[:60]
+    graph = _graph_name(Path(run)) if run else ""
+    name = graph.replace("-", " ").replace("_", " ").strip().capitalize()[:60] or label
     epoch = facts.get("epoch", facts.get("epochs"))
     return Edit(
-        id=edit_id(name),
+        id=edit_id(f"{graph} {label}"),
         name=name,
         folder=str(folder),
         bytes=count,
@@ -104,6 +106,16 @@ def all_edits(workspace: Workspace, first: str = "") -> list[Edit]:
                     continue
                 found.setdefault(edit.id, edit)
     return list(found.values())
+
+
+def _graph_name(run: Path) -> str:
+    """What the user calls the graph: of two graphs with the same network, each is an edit."""
+    try:
+        data = parse_json((run / "graph.json").read_bytes())
+    except (OSError, ValueError):
+        return ""
+    name = data.get("name") if isinstance(data, dict) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _thumb(folder: Path, facts: Mapping[str, Any]) -> str:

@@ -238,17 +238,17 @@ def test_the_trained_features_see_blur_and_know_a_picture_again():
     from skimage import data
 
     cat = Image.fromarray(data.chelsea())
-    boxes = [(x, y, x + 96, y + 96) for x in (0, 100, 200, 300) for y in (0, 90, 180)]
+    boxes = [(x, y, x + 96, y + 96) for x in (0, 100, 200, 300) for y in (0, 180)]
     sharp = [cat.crop(box) for box in boxes]
     net = FeatureNet()
     reference = net(np.stack([np.asarray(p) for p in sharp]))
-    assert reference.shape == (12, 1280)
+    assert reference.shape == (8, 1280)
     found = []
-    for sigma in (1, 2, 4):
+    for sigma in (1, 4):
         soft = [np.asarray(p.filter(ImageFilter.GaussianBlur(sigma))) for p in sharp]
         found.append(kid(net(np.stack(soft)), reference))
     values = [one.value for one in found]
     assert values == sorted(values), "more blur, more distance"
-    assert found[2].nearer_than(found[0]) is False
+    assert found[1].nearer_than(found[0]) is False
     again = net(np.stack([np.asarray(p) for p in sharp])[::-1])[::-1]
     assert again == pytest.approx(reference, rel=1e-3, abs=1e-4)

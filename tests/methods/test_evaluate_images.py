@@ -33,7 +33,7 @@ from backend.methods.evaluate_images import (
 from backend.methods.export import OnnxParams, export_float
 from backend.metrics.images import psnr
 from backend.models.recipe import Recipe, build
-from backend.values import Data, Generator, Pairs, Report
+from backend.values import Artifact, Data, Generator, Pairs, Report
 from tests.requirements import require
 
 SIDE = 32
@@ -106,6 +106,12 @@ def generator(change=None) -> Generator:
 
 def negative(module: nn.Module) -> None:
     module.colour.weight.data.neg_()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Artifact:
+    ctx = Seen(folder=tmp_path_factory.mktemp("exported"))
+    return export_float(ctx, OnnxParams(), generator(), None)
 
 
 def value(report: Report, name: str) -> float:
@@ -228,15 +234,14 @@ def test_unlike_kid_is_left_out_of_a_comparison_and_said(tmp_path):
     assert ctx.lines == [("warning", "KID of c is left out: it is of other pictures.")]
 
 
-@pytest.mark.parametrize("options", [{}, {"any_size": True}, {"dynamic_batch": False}])
-def test_an_exported_file_has_the_figures_of_its_network(inverted, tmp_path, options):
+def test_an_exported_file_has_the_figures_of_its_network(inverted, tmp_path):
     ctx = Seen(folder=tmp_path)
 
     def odd(module: nn.Module) -> None:
         nn.init.normal_(module.head[-1].weight, 0, 0.05)
 
     model = generator(odd)
-    artifact = export_float(ctx, OnnxParams(**options), model, inverted)
+    artifact = export_float(ctx, OnnxParams(dynamic_batch=False), model, inverted)
     one = evaluate_images(Seen(), OFF, model, inverted)
     other = evaluate_images_artifact(Seen(), OFF, artifact, inverted)
     assert other.subject == "tiny in ONNX Runtime"
@@ -244,17 +249,16 @@ def test_an_exported_file_has_the_figures_of_its_network(inverted, tmp_path, opt
         assert value(one, name) == pytest.approx(value(other, name), abs=0.02)
 
 
-def test_files_for_other_tasks_are_refused(inverted, tmp_path):
-    artifact = export_float(Seen(folder=tmp_path), OnnxParams(), generator(), None)
+def test_files_for_other_tasks_are_refused(inverted, exported):
     data = object.__new__(Data)
     with pytest.raises(FretsawError, match="does not tell classes apart"):
-        evaluate_artifact(Seen(), EvaluateParams(), artifact, data)
-    other = replace(artifact, facts={"label": "net", "classes": ["a"]})
+        evaluate_artifact(Seen(), EvaluateParams(), exported, data)
+    other = replace(exported, facts={"label": "net", "classes": ["a"]})
     with pytest.raises(FretsawError, match="does not edit pictures"):
         evaluate_images_artifact(Seen(), OFF, other, inverted)
 
 
-def test_a_quantized_file_is_judged_as_it_is_written(inverted, tmp_path, monkeypatch):
+def test_a_quantized_file_is_judged_as_it_is_written(inverted, exported, monkeypatch):
     from backend.export import runtime
 
     seen = []
@@ -264,9 +268,8 @@ def test_a_quantized_file_is_judged_as_it_is_written(inverted, tmp_path, monkeyp
         seen.append(optimize)
         return real(source, optimize=optimize, threads=threads)
 
-    artifact = export_float(Seen(folder=tmp_path), OnnxParams(), generator(), None)
     monkeypatch.setattr(runtime, "session", spied)
-    evaluate_images_artifact(Seen(), OFF, artifact, inverted)
+    evaluate_images_artifact(Seen(), OFF, exported, inverted)
     assert seen == [False], "graph optimisations are off: no saturating 8-bit kernels"
 
 

@@ -22,6 +22,8 @@ from studio.phone.phone import phone_of
 from tests.studio.phone_parts import HOST, Maker, bench, edit, jpeg, ready, telemetry, write_export
 
 RUN = "2026-11-24_09-00_quantize-classifier"
+NAME, ID = "Quantize classifier", "quantize-classifier-starry"
+"""An export of that run with the label "Starry": the user's name for the graph."""
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def live(panel, maker):
     return panel
 
 
-# -- the process and the panel -----------------------------------------------------------------------
+# -- the process and the panel ---------------------------------------------------------------------
 
 
 def test_the_bridge_starts_with_the_panel_and_ends_with_it(maker, window, qtbot) -> None:
@@ -134,7 +136,7 @@ def test_a_bridge_that_cannot_start_is_a_sentence_not_a_traceback(maker, window,
     assert window.isVisible()
 
 
-# -- pairing -----------------------------------------------------------------------------------------
+# -- pairing ---------------------------------------------------------------------------------------
 
 
 def test_code_life_and_network_are_shown_and_a_new_code_can_be_made(panel, maker) -> None:
@@ -260,7 +262,7 @@ print(json.dumps(said.get(words[0], {"opened": True})))
 """
 
 
-# -- the live picture --------------------------------------------------------------------------------
+# -- the live picture ------------------------------------------------------------------------------
 
 
 def test_a_preview_is_painted_split_and_its_credit_given_back(live, maker, qtbot) -> None:
@@ -330,7 +332,7 @@ def test_live_is_asked_for_with_both_pictures(live, maker) -> None:
     assert wish.fps == 8
 
 
-# -- figures -----------------------------------------------------------------------------------------
+# -- figures ---------------------------------------------------------------------------------------
 
 
 def test_the_figures_are_those_of_the_phone(live, maker, window) -> None:
@@ -393,7 +395,7 @@ def test_forget_ends_the_session(live, maker) -> None:
     assert live.empty.isVisible()
 
 
-# -- edits -------------------------------------------------------------------------------------------
+# -- edits -----------------------------------------------------------------------------------------
 
 
 def test_exports_are_listed_and_pushed_by_a_double_click(
@@ -402,18 +404,18 @@ def test_exports_are_listed_and_pushed_by_a_double_click(
     folder = write_export(session.workspace, RUN, "onnx", "Starry", epochs=20)
     edits = window.dock_widget("edits")
     edits.look()
-    qtbot.waitUntil(lambda: [row.name for row in edits.model.rows] == ["Starry"])
+    qtbot.waitUntil(lambda: [row.name for row in edits.model.rows] == [NAME])
     assert edits.model.words(edits.model.rows[0])[0] == "1 kB, not pushed"
     index = edits.model.index(0, 0)
     edits.view.activated.emit(index)
     (push,) = maker.last.of(wire.Push)
-    assert (push.folder, push.id, push.name, push.node) == (str(folder), "starry", "Starry", "onnx")
+    assert (push.folder, push.id, push.name, push.node) == (str(folder), ID, NAME, "onnx")
     assert Path(push.run) == recorded_run
     assert edits.model.words(edits.model.rows[0])[0] == "1 kB, waits for a phone"
     maker.last.connects()
-    maker.last.says(say.FileProgress(id="starry", done=25, total=100_000))
+    maker.last.says(say.FileProgress(id=ID, done=25, total=100_000))
     assert edits.model.words(edits.model.rows[0])[0].startswith("0 %")
-    maker.last.says(ready())
+    maker.last.says(ready(ID))
     assert edits.model.words(edits.model.rows[0])[0] == "1 kB, on phone"
     assert not edits.view.grab().toImage().isNull()
 
@@ -430,7 +432,7 @@ def test_push_takes_what_the_run_exported_and_says_what_is_missing(
     name = next(iter(session.focus.fold.nodes))
     write_export(session.workspace, RUN, name, "Poster")
     window.act("phone_push")
-    assert [push.name for push in maker.last.of(wire.Push)] == ["Poster"]
+    assert [push.name for push in maker.last.of(wire.Push)] == [NAME]
     assert "waits for a phone" in window.toasts.toasts[-1].text
 
 
@@ -547,7 +549,7 @@ def test_a_benchmark_appears_in_the_runs_table(live, maker, window, session, rec
     assert runs.model.is_number("phone")
 
 
-# -- following a training ----------------------------------------------------------------------------
+# -- following a training --------------------------------------------------------------------------
 
 
 def follows(session, tmp_path: Path, script: str) -> None:
@@ -578,11 +580,11 @@ def test_following_pushes_every_epoch_under_one_id(
     qtbot.waitUntil(lambda: not live.phone.follower.is_running, timeout=8000)
     pushes = [push for push in maker.last.of(wire.Push) if push.following]
     assert [push.note for push in pushes] == [f"following, epoch {n}" for n in (1, 2, 3)]
-    assert {push.id for push in pushes} == {"starry"}
+    assert {push.id for push in pushes} == {ID}
     assert {push.run for push in pushes} == {str(recorded_run)}
-    known = live.phone.state.edits["starry"]
+    known = live.phone.state.edits[ID]
     assert not known.following, "the training has ended"
-    maker.last.says(ready())
+    maker.last.says(ready(ID))
     assert live.phone.device.swaps[-1].words == "epoch 3 swapped in"
 
 
