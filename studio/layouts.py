@@ -123,7 +123,8 @@ class Layouts(QObject):
         window = self._window
         if (pages := window.centralWidget()) is not None:
             pages.setVisible(on)
-        window.toasts.set_ground(window.canvas if on else window)
+        foot = 0 if on else window.status.height()
+        window.toasts.set_ground(window.canvas if on else window, foot)
 
     def _remember(self) -> None:
         if self._window.shows_graph:
@@ -141,7 +142,8 @@ class Layouts(QObject):
             window.removeDockWidget(dock)
         corner = Qt.DockWidgetArea
         window.setCorner(Qt.Corner.BottomLeftCorner, corner.LeftDockWidgetArea)
-        right = corner.RightDockWidgetArea if name in WITHOUT_CANVAS else corner.BottomDockWidgetArea
+        is_high = name in WITHOUT_CANVAS  # then the right docks reach down to the status bar
+        right = corner.RightDockWidgetArea if is_high else corner.BottomDockWidgetArea
         window.setCorner(Qt.Corner.BottomRightCorner, right)
         for area, groups in wanted.items():
             self._place_area(area, [list(group) for group in groups], rest)

@@ -63,7 +63,9 @@ export class EditsView {
           part === null ? null : kerf(part),
         ),
       ),
-      edit.problem ? make('p', { class: 'small-text problem', role: 'alert', text: edit.problem }) : null,
+      ...(edit.problem
+        ? [make('p', { class: 'small-text problem', role: 'alert', text: edit.problem })]
+        : []),
       this.#opinion(id, edit),
     );
   }
@@ -131,6 +133,16 @@ export class EditsView {
       button('up', 'This edit is good'),
       button('down', 'This edit is not good'),
       words,
+      make(
+        'button',
+        {
+          type: 'button',
+          class: 'remove',
+          'aria-label': `Remove ${edit.offer.name}`,
+          on: { click: () => this.onRemove(id) },
+        },
+        icon('trash-can-outline', 20),
+      ),
     );
   }
 

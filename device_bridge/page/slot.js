@@ -2,7 +2,14 @@
 
 const BASE = new URL('/', location.href).href;
 /** Milliseconds after which a worker that does not answer counts as stuck. */
-export const PATIENCE = { start: 60_000, build: 60_000, frame: 20_000, tensor: 60_000, bench: 60_000, clear: 10_000 };
+export const PATIENCE = {
+  start: 60_000,
+  build: 60_000,
+  frame: 20_000,
+  tensor: 30_000,
+  bench: 20_000,
+  clear: 10_000,
+};
 
 const modules = new Map();
 

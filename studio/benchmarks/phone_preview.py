@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import statistics
 import threading
 import time
@@ -173,7 +174,7 @@ def _gaps(seconds: float) -> list[float]:
     timer.start()
     _settle(round(seconds * 1000))
     timer.stop()
-    return sorted((b - a) * 1000 for a, b in zip(times, times[1:], strict=False))
+    return sorted((b - a) * 1000 for a, b in itertools.pairwise(times))
 
 
 def _settle(milliseconds: int) -> None:

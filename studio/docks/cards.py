@@ -261,7 +261,8 @@ def paint_phone(painter: QPainter, rect: QRectF) -> None:
 def _paint_cup(painter: QPainter, rect: QRectF, *, strokes: bool) -> None:
     """Paint a cup from above on its saucer: flat discs, or arcs of a brush in other hues."""
     look = theme()
-    photo = (("bad", 0.55), ("bad", 0.85), ("ink", 0.9), ("blade", 0.55), ("blade", 0.9))
+    china = "ink" if look.is_dark else "card"
+    photo = (("bad", 0.55), ("bad", 0.85), (china, 0.9), ("blade", 0.55), ("blade", 0.9))
     brush = (("model", 0.55), ("model", 0.9), ("data", 0.75), ("warn", 0.75), ("warn", 0.95))
     ground, saucer, rim, coffee, foam = (
         look.mix("bench", name, share) for name, share in (brush if strokes else photo)

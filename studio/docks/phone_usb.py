@@ -73,7 +73,7 @@ class UsbRow(QWidget):
         state.setProperty("tone", "muted")
         state.setFont(theme().font("small"))
         self.button = plain("Connect")
-        self.button.setVisible(is_ready)
+        self.button.setHidden(not is_ready)
         self.button.clicked.connect(lambda: phone.pair_usb(one.serial))
         words = QVBoxLayout()
         words.setSpacing(0)

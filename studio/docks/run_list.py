@@ -95,6 +95,15 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
+def phone_text(times: dict[str, float]) -> str:
+    """Milliseconds of the fastest phone, named where there are several."""
+    if not times:
+        return ""
+    name = min(times, key=lambda phone: times[phone])
+    number = f"{times[name]:.1f}" if times[name] < 100 else f"{times[name]:.0f}"
+    return number if len(times) == 1 else f"{number} {name}"
+
+
 def short_name(run: str) -> str:
     """Leave out the date of a run's name, keep its time: "14-03 f8net-resnet18"."""
     parts = run.split("_", 2)

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 )
 
 from backend.core.files import parse_json
-from studio.docks.run_list import best_of, likely_metrics, metric_title, state_look
+from studio.docks.run_list import best_of, likely_metrics, metric_title, phone_text, state_look
 from studio.docks.run_list import when as when_text
 from studio.docks.runs_filter import Filter
 from studio.plotting import metrics
@@ -383,15 +383,6 @@ class RunsModel(QAbstractTableModel):
     def _tell(self, column: int) -> None:
         if self._shown:
             self.dataChanged.emit(self.index(0, column), self.index(len(self._shown) - 1, column))
-
-
-def phone_text(times: dict[str, float]) -> str:
-    """Milliseconds of the fastest phone, named where there are several."""
-    if not times:
-        return ""
-    name = min(times, key=lambda phone: times[phone])
-    number = f"{times[name]:.1f}" if times[name] < 100 else f"{times[name]:.0f}"
-    return number if len(times) == 1 else f"{number} {name}"
 
 
 def _ordinal(place: int) -> str:

@@ -196,7 +196,7 @@ class ToastStack(QObject):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._ground = parent
+        self._ground, self._foot = parent, 0
         self._toasts: list[Toast] = []
         parent.installEventFilter(self)
         follow_theme(self.place)
@@ -234,8 +234,9 @@ class ToastStack(QObject):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, toast.spoken()))
         return toast
 
-    def set_ground(self, ground: QWidget) -> None:
-        """Stand over another widget from now on."""
+    def set_ground(self, ground: QWidget, foot: int = 0) -> None:
+        """Stand over another widget from now on, ``foot`` px above its lower edge."""
+        self._foot = foot
         if ground is self._ground:
             return
         self._ground.removeEventFilter(self)
@@ -264,7 +265,7 @@ class ToastStack(QObject):
     def place(self) -> None:
         """Stack the toasts up from the lower right corner."""
         look = theme()
-        low = self._ground.height() - look.px(_EDGE) + SHADOW_DEPTH
+        low = self._ground.height() - self._foot - look.px(_EDGE) + SHADOW_DEPTH
         for toast in reversed(self._toasts):
             size = toast.fit(self._ground.width() - 2 * look.px(_EDGE))
             left = self._ground.width() - look.px(_EDGE) - size.width() + 2

@@ -144,3 +144,39 @@ def window(session, qtbot) -> Iterator[object]:
     made.close_without_asking()
     made.deleteLater()
     app.setStyleSheet("")
+
+
+@pytest.fixture
+def bridges(session, monkeypatch) -> object:
+    """Scripted bridges for the session's phones, on a computer with two networks."""
+    from studio.phone import phone as phones
+    from studio.phone.networks import Network
+    from tests.studio.phone_parts import HOST, Maker
+
+    found = [Network(HOST, "Wi-Fi"), Network("172.17.0.1", "docker0 (virtual)")]
+    monkeypatch.setattr(phones, "networks", lambda: found)
+    made = Maker()
+    phones.phone_of(session, made)
+    return made
+
+
+@pytest.fixture
+def phone_panel(bridges, window, qtbot) -> object:
+    """The Phone panel in its workspace."""
+    window.set_workspace("Phone")
+    qtbot.waitUntil(lambda: window.dock_widget("phone") is not None)
+    panel = window.dock_widget("phone")
+    qtbot.waitUntil(panel.isVisible)
+    return panel
+
+
+@pytest.fixture
+def live_phone(phone_panel, bridges) -> object:
+    """A panel with a phone that shows the edit "Starry"."""
+    from tests.studio.phone_parts import edit, ready, telemetry
+
+    phone_panel.phone.push(edit(epoch=12))
+    bridges.last.connects()
+    bridges.last.says(ready())
+    bridges.last.says(telemetry())
+    return phone_panel

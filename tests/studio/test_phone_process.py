@@ -145,14 +145,15 @@ def test_a_phone_pairs_is_allowed_and_shows_its_picture(
     qtbot.waitUntil(lambda: bool(handset.of("offer")), timeout=SECONDS)
     offer = handset.of("offer")[0]
     graph = next(one for one in offer["files"] if one["role"] == "graph")
-    handset.send(ready().model_copy(update={"graph": graph["sha256"]}))
-    handset.send(telemetry())
+    handset.send(ready(offer["id"]).model_copy(update={"graph": graph["sha256"]}))
+    handset.send(telemetry(id=offer["id"]))
     handset.send(
-        say.Golden(id="starry", backend="wasm-4", max_error=1e-5, mean_error=1e-6, ok=True)
+        say.Golden(id=offer["id"], backend="wasm-4", max_error=1e-5, mean_error=1e-6, ok=True)
     )
     qtbot.waitUntil(panel.card.golden.isVisible, timeout=SECONDS)
     assert panel.chart.spoken() == "1 points, last 38 ms"
-    assert window.status._phone.text() in ("", "Pixel 7 live, 26 fps", "Pixel 7 paired")
+    said = window.status._phone
+    qtbot.waitUntil(lambda: said.text() == "Pixel 7 live, 26 fps", timeout=SECONDS)
     qtbot.waitUntil(
         lambda: (
             (recorded_run / "phone.jsonl").exists()
@@ -161,7 +162,7 @@ def test_a_phone_pairs_is_allowed_and_shows_its_picture(
         timeout=SECONDS,
     )
     # the person at the phone has a word
-    handset.send(say.Note(id="starry", thumb="down", text="Too blue."))
+    handset.send(say.Note(id=offer["id"], thumb="down", text="Too blue."))
     qtbot.waitUntil(lambda: window.toasts.toasts[-1].text == "From the phone", timeout=SECONDS)
     # forgotten, it is out
     phone.forget()
