@@ -17,6 +17,8 @@ from pathlib import Path
 from device_bridge import wire
 from device_bridge.protocol import ProtocolError
 
+_REPAIR = "Install Fretsaw again."
+
 
 def home() -> Path:
     """Return the folder of the bridge's certificate authority."""
@@ -40,13 +42,22 @@ async def serve() -> None:
     lines: asyncio.Queue[bytes] = asyncio.Queue()
 
     def read() -> None:
-        for line in sys.stdin.buffer:
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+        # Not through a buffered reader: a thread inside one cannot be left behind at the end.
+        rest = b""
+        while data := os.read(0, 65_536):
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole:
+                loop.call_soon_threadsafe(lines.put_nowait, line + b"\n")
         loop.call_soon_threadsafe(lines.put_nowait, b"")
 
     threading.Thread(target=read, name="commands", daemon=True).start()
     try:
-        async with running(Server(outlet.put, home())) as server:
+        try:
+            made = Server(outlet.put, home())
+        except (OSError, ValueError, KeyError) as error:
+            outlet.put(wire.Trouble(text=f"The phone page is damaged: {error}.", remedy=_REPAIR))
+            return
+        async with running(made) as server:
             while line := await lines.get():
                 try:
                     command = wire.command(line)

@@ -27,6 +27,8 @@ from device_bridge.protocol import (
 START_CREDIT = 2
 MOST_BAD = 20
 """Messages that do not fit before a channel is closed."""
+MESSAGES_PER_SECOND = 100
+"""Text messages of all kinds; progress of a download is the most frequent."""
 
 
 class Channel(Protocol):
@@ -72,6 +74,7 @@ class Phone:
     is_closed: bool = False
     frames: RateLimit = field(default_factory=lambda: RateLimit(FRAMES_PER_SECOND))
     telemetry: RateLimit = field(default_factory=lambda: RateLimit(TELEMETRY_PER_SECOND))
+    messages: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND))
     asking: asyncio.Task[None] | None = None
     waiting: Frame | None = None
     """The newest picture to compute while one is under way."""
@@ -112,6 +115,9 @@ class Phone:
             if self.hello is None:
                 raise ProtocolError("A picture came before hello.")
             return self._limited(Frame.unpack(data))
+        if not self.messages.allows():
+            self.dropped += 1
+            return None
         message = from_phone(data)
         if message is None:
             return None

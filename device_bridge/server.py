@@ -14,6 +14,7 @@ import ipaddress
 import os
 import ssl
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +34,7 @@ from device_bridge.phones import START_CREDIT, Phone
 from device_bridge.telemetry import RunNotes, is_run_folder
 
 Emit = Callable[[Any], bool]
-"""Passes an event on; for a preview it tells whether an older one was dropped for it."""
+"""Passes an event on; tells whether an older preview was dropped for it."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HANDSHAKE_S = 4.0
 _KEPT = (say.BenchResult, say.Golden, say.Note, say.Ready, say.Telemetry)
@@ -76,6 +77,15 @@ class Server:
             await deeds[type(command)](command)
         except FretsawError as error:
             self.emit(wire.Trouble(text=error.message, remedy=error.remedy, command=command.c))
+        except Exception as error:  # one bad command never ends the others' connections
+            traceback.print_exc()
+            self.emit(
+                wire.Trouble(
+                    text=f"The phone bridge could not do this ({type(error).__name__}: {error}).",
+                    remedy="Try again; if it stays, restart the bridge.",
+                    command=command.c,
+                )
+            )
 
     async def _listen(self, command: wire.Listen) -> None:
         from device_bridge.routes import make_app
@@ -152,9 +162,8 @@ class Server:
             await phone.send(say.Remove(id=command.id))
 
     async def _tell(self, command: wire.Tell) -> None:
-        named = [self.phones.get(command.device)] if command.device else [*self.phones.values()]
-        for phone in named:
-            if phone is not None:
+        for device, phone in list(self.phones.items()):
+            if command.device in (None, device):
                 await phone.send(command.message)
 
     async def close(self) -> None:
@@ -262,6 +271,9 @@ class Server:
 
     async def _picture(self, phone: Phone, frame: Frame) -> None:
         if frame.magic == "FRM1":
+            if phone.session.device != self._live:  # one phone is live at a time
+                phone.dropped += 1
+                return
             preview = wire.Preview(
                 device=phone.session.device,
                 seq=frame.seq,

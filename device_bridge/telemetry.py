@@ -42,8 +42,10 @@ class RunNotes:
 
 
 def is_run_folder(path: Path) -> bool:
-    """Tell whether ``path`` is the folder of a run: it holds a graph and events."""
-    return (path / "graph.json").is_file() and (path / "events.jsonl").exists()
+    """Tell whether ``path`` is a run: in a folder of that name, with a graph and events."""
+    whole = path.resolve()
+    is_run = (whole / "graph.json").is_file() and (whole / "events.jsonl").exists()
+    return is_run and whole.parent.name == "runs"
 
 
 def _ends_with_newline(path: Path) -> bool:

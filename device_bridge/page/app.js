@@ -44,12 +44,13 @@ class App {
     hasEdit: () => Boolean(this.library.get(this.library.current)?.offer),
   };
   tab = 'camera';
+  capable = null;
   side = null;
   #measureTimer = 0;
 
   constructor() {
     placeIcons(document);
-    this.link = new Link();
+    this.link = new Link(() => this.#hello());
     this.files = new Files();
     this.library = new Library();
     this.choice = new Choice();
@@ -141,8 +142,9 @@ class App {
   async start() {
     this.#screen('pair');
     makeWorkAlone();
+    this.capable = capabilities();
     this.signIn.begin().catch((error) => toast(error.message));
-    this.choice.can = await capabilities();
+    this.choice.can = await this.capable;
     this.player.warm(this.choice.current);
     this.choice.dispatchEvent(new Event('change'));
   }
@@ -213,12 +215,10 @@ class App {
 
   // ---- studio ---------------------------------------------------------------------------------
 
-  async #greet() {
-    this.facts.wasOpen = true;
-    this.facts.lostWhy = '';
-    const { can } = this.choice;
+  async #hello() {
+    const can = await this.capable;
     const held = await this.files.held();
-    this.link.say('hello', {
+    return {
       page: PAGE_VERSION,
       agent: navigator.userAgent.slice(0, 400),
       name: this.facts.name,
@@ -230,7 +230,12 @@ class App {
       ...(can.gpu ? { gpu: can.gpu } : {}),
       cameras: this.camera.count,
       held: held.slice(0, 256),
-    });
+    };
+  }
+
+  #greet() {
+    this.facts.wasOpen = true;
+    this.facts.lostWhy = '';
     this.doctor.repeat();
     this.update();
   }

@@ -2,7 +2,7 @@
  * The channel to the studio: a WebSocket, or server-sent events and posts where the browser does
  * not trust the certificate for sockets (iOS). Both look the same from outside.
  *
- * Events: `open`, `message` (detail: message), `frame` (detail: picture), `closed` (detail:
+ * Events: `open` (hello is said), `message` (detail: message), `frame` (detail: picture), `closed` (detail:
  * {why, final}). A channel that breaks is opened again, after 0.5 s at first and 8 s at most.
  */
 import { VersionError, packed, unpackFrame, unpacked } from './messages.js';
@@ -22,6 +22,12 @@ export class Link extends EventTarget {
   /** Pictures that the studio is ready to take. */
   credit = 0;
   isOpen = false;
+
+  /** @param {() => Promise<object>} greeting gives the fields of the hello message */
+  constructor(greeting) {
+    super();
+    this.greeting = greeting;
+  }
 
   /** Open the channel, and keep it open. */
   start() {
@@ -69,6 +75,7 @@ export class Link extends EventTarget {
   #open() {
     clearTimeout(this.#timer);
     const Kind = this.#usesEvents ? Events : Socket;
+    this.credit = 0;
     const channel = new Kind({
       opened: () => this.#opened(channel),
       heard: (data) => channel === this.#channel && this.#heard(data),
@@ -77,10 +84,12 @@ export class Link extends EventTarget {
     this.#channel = channel;
   }
 
-  #opened(channel) {
+  /** Say hello; nothing else goes out before it. */
+  async #opened(channel) {
+    const hello = await this.greeting();
     if (channel !== this.#channel) return;
+    channel.send(packed('hello', hello));
     this.isOpen = true;
-    this.credit = 0;
     this.#delay = 500;
     this.#failures = 0;
     this.dispatchEvent(new Event('open'));

@@ -5,6 +5,7 @@ const LENGTH = 6;
 
 export class PairView {
   #boxes = [];
+  #isWrong = false;
 
   /** @param {{onCode: (code: string) => void, onGo: () => void, onPhoto: () => void}} handlers */
   constructor(handlers) {
@@ -55,8 +56,12 @@ export class PairView {
   }
 
   #typed(i) {
-    this.showError('');
     const text = this.#boxes[i].value;
+    if (this.#isWrong) {
+      for (const box of this.#boxes) box.value = '';
+      i = 0;
+    }
+    this.showError('');
     this.#boxes[i].value = '';
     if (text) this.#fill(text, i);
   }
@@ -86,10 +91,11 @@ export class PairView {
     else this.showError('The code has six characters.');
   }
 
-  /** Show a sentence below the boxes; the code stays as it was typed. */
+  /** Show a sentence below the boxes; the code stays as typed until the next key. */
   showError(text) {
     byId('code-error').textContent = text;
     byId('code-error').hidden = !text;
+    this.#isWrong = Boolean(text) && this.#code().length === LENGTH;
     byId('code-boxes').classList.toggle('is-wrong', Boolean(text));
     if (text) this.#boxes[0].focus();
   }

@@ -32,7 +32,10 @@ export function browserName() {
  */
 export async function deviceName() {
   try {
-    const { model } = await navigator.userAgentData.getHighEntropyValues(['model']);
+    const { model } = await Promise.race([
+      navigator.userAgentData.getHighEntropyValues(['model']),
+      new Promise((resolve) => setTimeout(resolve, 500, {})),
+    ]);
     if (model) return model.slice(0, 80);
   } catch {
     // The browser does not tell; its user agent may.

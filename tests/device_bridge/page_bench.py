@@ -70,12 +70,19 @@ class Studio:
         self.bridge.close()
 
     def listen(self, port: int = 0) -> None:
+        before = self.now
         self.bridge.send(wire.Listen(host="127.0.0.1", port=port, tls=False))
-        self.base = self.until(wire.Listening, new=True).url
+        self.base = self.until(wire.Listening, after=before).url
+
+    @property
+    def now(self) -> int:
+        """How many events there are."""
+        return len(self.events)
 
     def token(self) -> wire.Token:
+        before = self.now
         self.bridge.send(wire.Pair())
-        return self.until(wire.Token, new=True)
+        return self.until(wire.Token, after=before)
 
     def push(self, folder: Path, id: str, name: str, **more: Any) -> None:
         self.bridge.send(wire.Push(folder=str(folder), id=id, name=name, **more))
@@ -92,14 +99,13 @@ class Studio:
         kind: type,
         fits: Callable[[Any], bool] = lambda _: True,
         *,
-        new: bool = False,
+        after: int = 0,
         seconds: float = 20.0,
     ) -> Any:
-        """Wait for an event, or a phone's message, of a kind; ``new`` takes none of before."""
-        before = len(self.events) if new else 0
+        """Wait for an event, or a phone's message, of a kind; ``after`` is a ``now`` of before."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for event in self.events[before:]:
+            for event in self.events[after:]:
                 one = event.message if isinstance(event, wire.Said) else event
                 if isinstance(one, kind) and fits(one):
                     return one

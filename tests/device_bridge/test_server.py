@@ -452,8 +452,8 @@ async def test_what_cannot_be_shown_on_a_phone_is_explained(tmp_path: Path) -> N
 @run
 async def test_figures_and_notes_are_kept_with_the_run(tmp_path: Path) -> None:
     folder = edit_artifact(tmp_path / "edit")
-    kept = tmp_path / "run"
-    kept.mkdir()
+    kept = tmp_path / "runs" / "one"
+    kept.mkdir(parents=True)
     (kept / "graph.json").write_text("{}")
     (kept / "events.jsonl").write_text("")
     (kept / "phone.jsonl").write_text('{"torn')
