@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from studio.session import Session
 
 
-
 class Rule(QWidget):
     """A short upright line between groups of tools."""
 

@@ -188,7 +188,7 @@ def delta(a: Tensor, b: Tensor, shape: tuple[int, ...], scale: float = 1.0) -> T
 
 
 def merged(module: nn.Module) -> nn.Module:
-    """Return a copy of the base network with the adapters added to its weights, in float32 or more."""
+    """Return a copy of the base network with the adapters added in float32 or more."""
     network = copy.deepcopy(module)
     for name, layer in list(_adapted(network)):
         base = layer.get_base_layer()

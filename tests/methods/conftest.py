@@ -10,7 +10,6 @@ from tests.maths.diffusion.tiny import save_pipeline
 from tests.maths.models.test_pretrained import save_hub_folder
 from tests.methods.graphs import PYTHON_NETWORK, write_pairs, write_pictures
 
-
 PHONE_RECORD = (
     '{"at": 1, "device": "Pixel 7", "t": "bench", "id": "starry", "graph": "'
     + 64 * "0"
