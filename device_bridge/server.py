@@ -11,7 +11,6 @@ import base64
 import contextlib
 import errno
 import ipaddress
-import os
 import ssl
 import time
 import traceback
@@ -264,7 +263,8 @@ class Server:
         )
         await phone.send(say.Welcome(studio=local_name(), device=session.device))
         for id, edit in self.edits.edits.items():
-            await phone.send(edit.offer.model_copy(update={"show": id == self._latest}))
+            is_shown = {"show": id == (session.shown or self._latest)}
+            await phone.send(edit.offer.model_copy(update=is_shown))
         await phone.send(say.Credit(n=START_CREDIT))
         self._live = self._live if self._live in self.phones else session.device
         await phone.send(say.Live(on=self._live == session.device))
@@ -387,8 +387,7 @@ def _cannot_listen(command: wire.Listen, error: OSError | ValueError) -> Fretsaw
             f"The system does not allow listening on port {command.port}.",
             "Choose a port above 1023.",
         )
-    text = os.strerror(code) if code else str(error)
-    return FretsawError(f"The studio cannot listen on {command.host}: {text}.", "Try USB.")
+    return FretsawError(f"The studio cannot listen on {command.host}: {error}.", "Try USB.")
 
 
 @contextlib.asynccontextmanager

@@ -20,16 +20,14 @@ import { Stats } from './stats.js';
 import { Telemetry } from './telemetry.js';
 import { Thumbs } from './thumbs.js';
 import { arrowKeys, byId, toast } from './dom.js';
-import { capabilities, fastest } from './ladder.js';
+import { Benches } from './benches.js';
+import { capabilities } from './ladder.js';
+import { isApple } from './platform.js';
 import { makeWorkAlone } from './install.js';
-import { measure } from './measuring.js';
-import { pairState } from './pairing.js';
+import { forgetSession, pairState } from './pairing.js';
 import { placeIcons } from './icons.js';
 import { PictureTools } from './picture_tools.js';
-import { fileOf } from './library.js';
 
-const MEASURE_AFTER_MS = 4000;
-const BENCH = { runs: 15, warmup: 3 };
 
 class App {
   facts = {
@@ -45,8 +43,8 @@ class App {
   };
   tab = 'camera';
   capable = null;
+  #hasTrouble = false;
   side = null;
-  #measureTimer = 0;
 
   constructor() {
     placeIcons(document);
@@ -97,7 +95,7 @@ class App {
       ...this,
       actions: {
         pick: (backend) => this.pickBackend(backend),
-        reconnect: () => this.link.start(),
+        reconnect: () => this.reconnect(),
         openCamera: () => this.startCamera(),
         canShrink: () => this.#canShrink(),
         useSmaller: () => {
@@ -105,13 +103,18 @@ class App {
         },
       },
     });
+    this.benches = new Benches({ ...this, update: () => this.update() });
     this.tools = new PictureTools({ ...this, startCamera: () => this.startCamera() });
+    // Safari installs a profile that it opens, not one that it saves.
+    for (const id of ['certificate', 'pair-certificate']) {
+      if (isApple()) byId(id).removeAttribute('download');
+    }
     const tabs = byId('tabs');
     arrowKeys(tabs);
     for (const tab of ['camera', 'edits', 'phone']) {
       byId(`tab-${tab}`).addEventListener('click', () => this.open(tab));
     }
-    byId('measure').addEventListener('click', () => this.measureAll());
+    byId('measure').addEventListener('click', () => this.benches.all());
     byId('forget').addEventListener('click', () => this.forget());
     byId('clear').addEventListener('click', () => this.clear());
   }
@@ -128,7 +131,10 @@ class App {
     }
     this.telemetry.addEventListener('second', () => this.#second());
     loop.addEventListener('frame', ({ detail }) => this.#painted(detail));
-    loop.addEventListener('trouble', ({ detail }) => this.cameraView.notice(detail.text));
+    loop.addEventListener('trouble', ({ detail }) => {
+      this.#hasTrouble = true;
+      this.cameraView.notice(detail.text);
+    });
     player.addEventListener('swapped', () => {
       this.side = null;
       this.stage.dropEdit();
@@ -158,6 +164,16 @@ class App {
     if (current && !this.player.live) this.installer.play(current);
   }
 
+  /** Call the studio now; a phone that it does not know pairs first. */
+  reconnect() {
+    if (this.facts.allowedAt) {
+      this.link.start();
+      return;
+    }
+    this.#screen('pair');
+    this.signIn.begin().catch((error) => toast(error.message));
+  }
+
   async startCamera() {
     await this.signIn.openCamera();
     const check = this.doctor.checks.get('camera');
@@ -167,8 +183,7 @@ class App {
   startLoop() {
     this.tools.live();
     this.loop.start();
-    clearTimeout(this.#measureTimer);
-    this.#measureTimer = setTimeout(() => this.#measureAlone(), MEASURE_AFTER_MS);
+    this.benches.soon();
   }
 
   /** Show a tab; pictures run on, so that the studio's preview does. */
@@ -234,6 +249,7 @@ class App {
   }
 
   #greet() {
+    if (!this.facts.wasOpen || this.facts.lostWhy) this.cameraView.notice('');
     this.facts.wasOpen = true;
     this.facts.lostWhy = '';
     this.doctor.repeat();
@@ -245,7 +261,7 @@ class App {
       welcome: () => this.#welcome(message),
       offer: () => this.installer.offer(message),
       remove: () => this.installer.remove(message.id),
-      bench: () => this.#bench(message),
+      bench: () => this.benches.asked(message),
       live: () => this.#live(message),
       bye: () => this.#bye(message.why),
     };
@@ -268,16 +284,17 @@ class App {
     if (live && this.choice.current !== live.backend) this.installer.play(live.id);
   }
 
+  /** The studio ended the connection on purpose: calling again at once would only annoy it. */
   #bye(why) {
-    this.facts.lostWhy = why || 'The studio ended the connection.';
+    this.link.end(why || 'The studio ended the connection.');
   }
 
   async #lost({ why, final }) {
-    this.facts.lostWhy ||= why;
+    this.facts.lostWhy = why || this.facts.lostWhy;
     this.choice.asked = '';
     if (final) toast(why);
     this.update();
-    const state = final ? 'away' : await pairState();
+    const state = await pairState();
     if (state !== 'unknown' && state !== 'refused') return;
     this.link.stop();
     this.facts.allowedAt = '';
@@ -300,7 +317,8 @@ class App {
   // ---- frames and seconds ---------------------------------------------------------------------
 
   #painted({ total, live }) {
-    if (byId('notice').textContent) this.cameraView.notice('');
+    if (this.#hasTrouble) this.cameraView.notice('');
+    this.#hasTrouble = false;
     if (byId('shutter').disabled) this.cameraView.update();
     this.preview.offer(total, live.offer.input.width);
   }
@@ -309,7 +327,7 @@ class App {
     const { live } = this.player;
     const edit = live && this.library.get(live.id);
     if (edit && this.stats.count >= 5) edit.ms = this.stats.median;
-    this.cameraView.pace(this.stats, this.facts.isMeasuring);
+    this.cameraView.pace(this.stats, this.facts.isMeasuring, this.loop.isStill);
     if (this.tab !== 'phone') return;
     this.facts.space = await this.files.space();
     if (this.link.isOpen) await this.#ping();
@@ -326,53 +344,6 @@ class App {
   #canShrink() {
     const shape = this.player.live?.shape ?? [];
     return !this.side && typeof shape[2] === 'string' && typeof shape[3] === 'string';
-  }
-
-  // ---- measuring ------------------------------------------------------------------------------
-
-  async #measureAlone() {
-    if (!this.choice.wantsMeasuring || !this.player.live?.slot || this.facts.isMeasuring) return;
-    await this.#measure(this.player.live.offer, { ...BENCH, backends: this.choice.candidates });
-  }
-
-  async measureAll() {
-    const edit = this.library.get(this.library.current);
-    if (!edit?.offer || this.facts.isMeasuring) return;
-    const backends = this.choice.all.filter((one) => one !== 'desktop' || this.link.isOpen);
-    await this.#measure(edit.offer, { ...BENCH, backends });
-  }
-
-  async #bench({ id, runs = 30, warmup = 5, backends = [] }) {
-    const offer = this.library.get(id)?.offer;
-    if (!offer || this.facts.isMeasuring) return;
-    const { all } = this.choice;
-    const wanted = backends.length ? backends.filter((one) => all.includes(one)) : all;
-    await this.#measure(offer, { runs, warmup, backends: wanted });
-  }
-
-  /** Measure while pictures rest, tell the studio, and go on with the fastest. */
-  async #measure(offer, wish) {
-    const { facts, choice, loop } = this;
-    facts.isMeasuring = true;
-    loop.isPaused = true;
-    this.cameraView.notice('Finding what is fastest on this phone');
-    this.update();
-    try {
-      const times = await measure({ ...wish, offer, files: this.files, desktop: this.desktop });
-      const graph = fileOf(offer, 'graph').sha256;
-      const chosen = fastest(times.filter((time) => choice.candidates.includes(time.backend)));
-      choice.measured = { graph, name: offer.name, at: Date.now(), times: times.map(brief) };
-      choice.changed();
-      this.link.say('bench', { id: offer.id, graph, times, ...(chosen ? { chosen } : {}) });
-    } finally {
-      facts.isMeasuring = false;
-      loop.isPaused = false;
-      this.stats.pause();
-      this.cameraView.notice('');
-      this.update();
-    }
-    const { live } = this.player;
-    if (live?.slot && choice.current !== live.backend) await this.installer.play(live.id);
   }
 
   // ---- leaving --------------------------------------------------------------------------------
@@ -392,13 +363,9 @@ class App {
     this.camera.close();
     this.loop.stop();
     localStorage.clear();
+    forgetSession();
     location.replace('/');
   }
-}
-
-/** What is kept of a measurement: the samples went to the studio. */
-function brief({ backend, median_ms, p90_ms, samples, error }) {
-  return { backend, median_ms, p90_ms, samples: samples.slice(0, 1), error };
 }
 
 const app = new App();

@@ -175,16 +175,20 @@ export class CameraView {
     if (!shown.length) {
       strip.append(make('p', { class: 'small-text', text: 'Edits appear here when the studio pushes them.' }));
     }
-    if (hadFocus) strip.querySelector('[aria-checked="true"]')?.focus();
+    const chosen = strip.querySelector('[aria-checked="true"]');
+    if (hadFocus) chosen?.focus();
+    // Not scrollIntoView: that would move the whole page as well.
+    if (chosen) strip.scrollLeft = chosen.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
   }
 
-  /** Show the pace, once a second. @param {object} stats */
-  pace(stats, isPaused) {
+  /** Show the pace, once a second; a photo has none. */
+  pace(stats, isPaused, isStill) {
     const pill = byId('pace');
     const { fps } = stats;
     pill.hidden = !stats.count;
     pill.dataset.state = isPaused || !fps ? 'off' : fps < SLOW_FPS ? 'slow' : 'good';
-    byId('pace-fps').textContent = `${fps < 9.95 ? fps.toFixed(1) : Math.round(fps)} fps`;
+    const rate = `${fps < 9.95 ? fps.toFixed(1) : Math.round(fps)} fps`;
+    byId('pace-fps').textContent = isStill ? 'Photo' : isPaused ? 'Measuring' : rate;
     byId('pace-ms').textContent = `${Math.round(stats.median)} ms`;
   }
 

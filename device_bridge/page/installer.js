@@ -29,11 +29,14 @@ export class Installer extends EventTarget {
     const { id } = message;
     const began = performance.now();
     const edit = this.library.take(id);
-    const isKnown = sameFiles(edit.offer, message);
+    const isKnown = sameFiles(edit.offer, message) && sameFormats(edit.offer, message);
     if (isKnown) {
       edit.offer = message;
       this.library.changed();
-      if (!this.player.live && (message.show || id === this.library.current)) await this.play(id);
+      // Pushed again, it is shown again; an offer repeated after a break names what is shown now.
+      const isOther = id !== this.library.current;
+      const isWanted = message.show || !isOther;
+      if (isWanted && (isOther || !this.player.live)) await this.play(id);
       return;
     }
     const ticket = (this.#tickets.get(id) ?? 0) + 1;
@@ -114,7 +117,7 @@ export class Installer extends EventTarget {
     this.library.changed();
     const { offer } = edit;
     this.stats.watchGap();
-    this.#waiting = { id, began, offer, load_ms: 0 };
+    this.#waiting = { began, offer, live: null, load_ms: 0 };
     const backends = this.choice.backends();
     try {
       if (edit.desktop || backends[0] === 'desktop') this.player.showDesktop(offer);
@@ -134,7 +137,10 @@ export class Installer extends EventTarget {
     if (!fileOf(offer, 'golden')) this.doctor.report('golden', 'skipped', 'No golden picture came');
     this.link.say('chosen', { id: offer.id, strength: this.choice.strength });
     this.library.changed();
-    if (this.#waiting?.offer === offer) this.#waiting.load_ms = loadMs;
+    if (this.#waiting?.offer === offer) {
+      this.#waiting.live = this.player.live;
+      this.#waiting.load_ms = loadMs;
+    }
     if (this.loop.isStill) await this.loop.refresh();
     else if (!this.loop.isRunning) this.#ready(null);
   }
@@ -142,11 +148,12 @@ export class Installer extends EventTarget {
   /** The first picture of a new edit is on the screen. */
   #painted(live) {
     const waiting = this.#waiting;
-    if (waiting?.offer !== live.offer || this.player.live?.offer !== live.offer) return;
+    if (!waiting?.live || waiting.live !== live || this.player.live !== live) return;
     this.#ready(performance.now() - waiting.began);
   }
 
   #ready(swapMs) {
+    if (!this.#waiting) return;
     const { offer, load_ms: loadMs } = this.#waiting;
     this.#waiting = null;
     const gap = this.stats.longestGap();
@@ -220,4 +227,10 @@ export function scientific(value) {
   if (value === 0) return '0';
   if (value >= 0.001) return value.toPrecision(2);
   return value.toExponential(1).replace('e-0', 'e-');
+}
+
+/** Whether pixels become numbers, and numbers pixels, in the same way. */
+function sameFormats(one, other) {
+  const parts = ({ input, output, tolerance }) => JSON.stringify([input, output, tolerance]);
+  return parts(one) === parts(other);
 }

@@ -74,6 +74,9 @@ export class Link extends EventTarget {
 
   #open() {
     clearTimeout(this.#timer);
+    const before = this.#channel;
+    this.#channel = null;
+    before?.close();
     const Kind = this.#usesEvents ? Events : Socket;
     this.credit = 0;
     const channel = new Kind({
@@ -107,7 +110,7 @@ export class Link extends EventTarget {
       if (message?.t === 'ping') this.say('pong', { n: message.n, now: performance.now() });
       if (message) this.dispatchEvent(new CustomEvent('message', { detail: message }));
     } catch (error) {
-      if (error instanceof VersionError) this.#end(error.message);
+      if (error instanceof VersionError) this.end(error.message);
       else throw error;
     }
   }
@@ -117,7 +120,7 @@ export class Link extends EventTarget {
     this.isOpen = false;
     this.#channel = null;
     if (code === REFUSED) {
-      this.#end(why || 'The studio refused a message of this page. Reload the page.');
+      this.end(why || 'The studio refused a message of this page. Reload the page.');
       return;
     }
     this.dispatchEvent(new CustomEvent('closed', { detail: { why, final: false } }));
@@ -133,7 +136,8 @@ export class Link extends EventTarget {
     this.#timer = setTimeout(() => this.#open(), delay);
   }
 
-  #end(why) {
+  /** Close the channel until somebody starts it again, and say why. */
+  end(why) {
     this.stop();
     this.dispatchEvent(new CustomEvent('closed', { detail: { why, final: true } }));
   }

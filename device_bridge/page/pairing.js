@@ -1,6 +1,7 @@
 /** Being let in by the studio: a token from the address or a typed code, then its user's answer. */
 
 const LATER_MS = 1500;
+const FORGOTTEN = 'fretsaw.forgotten';
 
 /** What the studio answered a token or code that it does not take. */
 export class PairError extends Error {}
@@ -32,7 +33,10 @@ export async function pair(secret) {
     throw new PairError('The studio cannot be reached. Is its Phone panel open?');
   }
   const record = await answer.json().catch(() => ({}));
-  if (answer.ok && record.state) return record.state;
+  if (answer.ok && record.state) {
+    localStorage.removeItem(FORGOTTEN);
+    return record.state;
+  }
   throw new PairError(record.error ?? 'The studio does not take this code. Make a new one.');
 }
 
@@ -41,6 +45,7 @@ export async function pair(secret) {
  * @returns {Promise<'asks' | 'allowed' | 'refused' | 'unknown' | 'away'>}
  */
 export async function pairState() {
+  if (localStorage.getItem(FORGOTTEN)) return 'unknown';
   try {
     const answer = await fetch('/pair', { cache: 'no-store' });
     if (answer.status === 401 || answer.status === 403) return 'unknown';
@@ -49,6 +54,11 @@ export async function pairState() {
   } catch {
     return 'away';
   }
+}
+
+/** The person wants to be strange to the studio; the cookie itself is out of the page's reach. */
+export function forgetSession() {
+  localStorage.setItem(FORGOTTEN, 'yes');
 }
 
 /** Wait until the studio's user has answered. */

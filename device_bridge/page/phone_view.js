@@ -1,6 +1,6 @@
 /** The This phone tab: checks, backends with what they were measured to take, figures. */
 import { arrowKeys, byId, fillHelp, make, stepRow } from './dom.js';
-import { cameraHelp, lostHelp, storageHelp } from './help.js';
+import { cameraHelp, certificateHelp, lostHelp, storageHelp } from './help.js';
 import { icon } from './icons.js';
 import { inBytes } from './library.js';
 import { routeName } from './platform.js';
@@ -17,6 +17,7 @@ export class PhoneView {
   constructor(parts) {
     Object.assign(this, parts);
     arrowKeys(byId('backends'));
+    byId('certificate').hidden = location.protocol !== 'https:';
   }
 
   update() {
@@ -87,6 +88,8 @@ export class PhoneView {
 
   #help() {
     if (this.files.isFull) return storageHelp();
+    // Sockets fail where the certificate was only clicked through: iOS.
+    if (this.link.kind === 'events' && location.protocol === 'https:') return certificateHelp();
     if (!this.link.isOpen && this.facts.wasOpen) return lostHelp();
     const check = this.doctor.checks.get('camera');
     if (check.state === 'failed' && !this.camera.isOn) return cameraHelp(check.kind);
@@ -140,6 +143,7 @@ export class PhoneView {
     const by = choice.measured ? ` Measured with ${choice.measured.name}.` : '';
     if (choice.picked) return `You picked ${choice.name(choice.picked)}. Tap it again for the fastest.${by}`;
     if (choice.asked) return `The studio asks for ${choice.name(choice.asked)}.${by}`;
+    if (!choice.measured) return 'Measured by itself a few seconds after the camera starts.';
     return `The fastest of this phone is used.${by}`;
   }
 

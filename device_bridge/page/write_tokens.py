@@ -1,4 +1,4 @@
-"""Write ``tokens.css`` and the manifest from the look: ``python -m device_bridge.page.write_tokens``."""
+"""Write ``tokens.css`` and the manifest: ``python -m device_bridge.page.write_tokens``."""
 
 from __future__ import annotations
 

@@ -55,8 +55,9 @@ def chromium() -> str:
 class Studio:
     """What the studio does: answers who asks, gives credit for previews, keeps what was said."""
 
-    def __init__(self, *, allow: bool = True) -> None:
-        self.allow = allow
+    def __init__(self) -> None:
+        self.allow = True
+        self._ids: set[str] = set()
         self.events: list[Any] = []
         self.previews: list[wire.Preview] = []
         self.bridge = Bridge(self._event)
@@ -69,9 +70,9 @@ class Studio:
     def __exit__(self, *_: object) -> None:
         self.bridge.close()
 
-    def listen(self, port: int = 0) -> None:
+    def listen(self, port: int = 0, *, host: str = "127.0.0.1", tls: bool = False) -> None:
         before = self.now
-        self.bridge.send(wire.Listen(host="127.0.0.1", port=port, tls=False))
+        self.bridge.send(wire.Listen(host=host, port=port, tls=tls))
         self.base = self.until(wire.Listening, after=before).url
 
     @property
@@ -84,7 +85,19 @@ class Studio:
         self.bridge.send(wire.Pair())
         return self.until(wire.Token, after=before)
 
+    def reset(self) -> None:
+        """Forget all phones and edits: the next test begins anew with the same process."""
+        for id in self._ids:
+            self.bridge.send(wire.Drop(id=id))
+        self.bridge.send(wire.Forget())
+        self._ids.clear()
+        self.allow = True
+        self.token()  # answered only after all of the above
+        self.events.clear()
+        self.previews.clear()
+
     def push(self, folder: Path, id: str, name: str, **more: Any) -> None:
+        self._ids.add(id)
         self.bridge.send(wire.Push(folder=str(folder), id=id, name=name, **more))
 
     def tell(self, message: Any) -> None:

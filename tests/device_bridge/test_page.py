@@ -39,10 +39,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         made.close()
 
 
-@pytest.fixture
-def studio() -> Iterator[Studio]:
+@pytest.fixture(scope="module")
+def process() -> Iterator[Studio]:
     with Studio() as made:
         yield made
+
+
+@pytest.fixture
+def studio(process: Studio) -> Iterator[Studio]:
+    yield process
+    process.reset()
 
 
 @pytest.fixture
@@ -237,15 +243,15 @@ def test_a_typed_code_pairs_and_a_wrong_one_says_so(
     page.locator("#camera").wait_for()
 
 
-def test_a_phone_that_is_refused_can_ask_again(page: Any) -> None:
-    with Studio(allow=False) as studio:
-        page.goto(studio.token().url)
-        asks = studio.until(wire.Asks)
-        page.get_by_text("Tap Allow in the studio.").wait_for()
-        studio.bridge.send(wire.Answer(device=asks.device, allow=False))
-        page.locator("#code-error").wait_for()
-        assert "did not let this phone in" in page.locator("#code-error").text_content()
-        assert page.locator("#code-boxes").is_visible()
+def test_a_phone_that_is_refused_can_ask_again(studio: Studio, page: Any) -> None:
+    studio.allow = False
+    page.goto(studio.token().url)
+    asks = studio.until(wire.Asks)
+    page.get_by_text("Tap Allow in the studio.").wait_for()
+    studio.bridge.send(wire.Answer(device=asks.device, allow=False))
+    page.locator("#code-error").wait_for()
+    assert "did not let this phone in" in page.locator("#code-error").text_content()
+    assert page.locator("#code-boxes").is_visible()
 
 
 def test_a_blocked_camera_is_named_and_a_photo_goes_round_it(
@@ -427,8 +433,27 @@ def test_the_desktop_can_be_picked_and_measured(studio: Studio, page: Any, tmp_p
     page.click("#tab-phone")
     page.get_by_role("radio", name="The desktop").click()
     assert studio.until(say.Ready, lambda one: one.backend == "desktop")
+    page.get_by_role("radio", name="WASM, 2 threads").click()
+    swap = studio.until(say.Ready, lambda one: one.backend == "wasm-2")
+    assert swap.load_ms > 0
+    assert studio.said(say.Golden)[-1].backend == "wasm-2"
     page.click("#tab-camera")
     until(lambda: is_like(pixel(page, 0.2, 0.5), CYAN))
+
+
+def test_a_new_phone_measures_itself_and_keeps_the_fastest(
+    studio: Studio, page: Any, tmp_path: Path
+) -> None:
+    page.add_init_script("localStorage.removeItem('fretsaw.choice.1')")
+    studio.push(edit_artifact(tmp_path / "a", INVERT, layers=2), "edit", "Edit")
+    page.goto(studio.token().url)
+    result = studio.until(say.BenchResult)
+    measured = {time.backend: time.median_ms for time in result.times if not time.error}
+    assert "wasm-1" in measured  # a software adapter of WebGPU is not tried unasked
+    assert "webgpu" not in measured
+    if len(measured) > 1:
+        assert result.chosen == min(measured, key=lambda one: measured[one])
+    studio.until(say.Telemetry, lambda one: one.backend == result.chosen and one.fps > 1)
 
 
 def test_edits_are_picked_judged_and_removed(studio: Studio, page: Any, tmp_path: Path) -> None:
@@ -465,3 +490,58 @@ def test_a_studio_of_another_version_is_named(studio: Studio, page: Any) -> None
     )
     assert "different versions" in said[0]
     assert said[1:] == [None, "ASK1", 7, 1500, 4]
+
+
+def test_a_second_page_of_the_phone_takes_the_place_of_the_first(
+    studio: Studio, page: Any, tmp_path: Path
+) -> None:
+    page.goto(studio.token().url)
+    studio.until(wire.Connected)
+    before = studio.now
+    second = page.context.new_page()
+    second.goto(studio.base)
+    studio.until(wire.Connected, after=before)
+    before = studio.now
+    page.get_by_text("This phone has opened the page again.").wait_for()
+    page.wait_for_timeout(1500)
+    assert not [e for e in studio.events[before:] if isinstance(e, wire.Connected)]
+
+
+def test_a_phone_that_forgets_the_studio_has_to_pair_again(
+    studio: Studio, page: Any, tmp_path: Path
+) -> None:
+    studio.push(edit_artifact(tmp_path / "a", INVERT), "invert", "Invert")
+    page.goto(studio.token().url)
+    studio.until(say.Ready)
+    page.click("#tab-phone")
+    page.click("#forget")
+    page.locator("#code-boxes").wait_for()
+    assert (
+        page.evaluate("caches.keys().then((names) => names.includes('fretsaw-files-1'))") is False
+    )
+
+
+def test_over_tls_with_a_certificate_that_was_clicked_through(
+    new_page: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRETSAW_HOME", str(tmp_path / "home"))
+    page = new_page(ignore_https_errors=True)
+    with Studio() as studio:
+        studio.listen(host="127.0.0.2", tls=True)  # loopback, but served as a network address is
+        studio.push(edit_artifact(tmp_path / "a", INVERT), "invert", "Invert")
+        page.goto(studio.token().url)
+        assert page.url.startswith("https://127.0.0.2:")
+        ready = studio.until(say.Ready)
+        hello = studio.until(wire.Connected).hello
+        assert (ready.backend, hello.secure, hello.isolated) == ("wasm-1", True, True)
+        assert studio.picture().shape == (64, 64, 3)
+        # Such a certificate allows no service worker; nothing depends on one.
+        assert (
+            page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)")
+            == 0
+        )
+        page.click("#tab-phone")
+        page.locator("#phone-checks").get_by_text("Wi-Fi").wait_for()
+        with page.expect_download() as download:
+            page.get_by_text("Certificate", exact=True).click()
+        assert download.value.path().read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")

@@ -92,3 +92,8 @@ def test_colours_come_from_the_tokens(path: Path) -> None:
 
 def test_modules_are_small() -> None:
     assert max(len(path.read_text().splitlines()) for path in PAGE.glob("*.js")) <= 400
+
+
+def test_another_runtime_makes_another_cache() -> None:
+    version = next(r["version"] for r in VENDOR if r["package"] == "onnxruntime-web")
+    assert f"const CACHE = 'fretsaw-page-{version}';" in (PAGE / "sw.js").read_text()

@@ -61,7 +61,7 @@ def test_killed_training_resumes_bit_equal() -> None:
 
 
 def test_interrupt_stops_with_a_checkpoint_and_says_how_to_go_on() -> None:
-    run = launch.create(training(0.05), Workspace.current())
+    run = launch.create(training(0.1), Workspace.current())
     process = backend("run", str(run.path))
     wait_for_step(run, 3)
     process.send_signal(signal.SIGINT)
