@@ -84,7 +84,7 @@ class RunDisplay(QObject):
         row.run.setText("Run again" if focus is not None and not live else "Run")
         errors = sum(p.severity == "error" for p in session.document.problems)
         status.set_problems(errors, len(session.document.problems) - errors)
-        status.set_saved(window.saved_at)
+        status.set_saved(window.saved_at, is_modified=window.session.document.is_modified)
         values = session.settings.values
         threads = f", {values.threads} threads" if values.threads else ""
         row.device.setText(f"{str(values.device).upper()}{threads}")

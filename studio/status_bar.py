@@ -92,10 +92,10 @@ class StatusBar(QWidget):
         self._phone.setVisible(bool(words))
         self._phone_glyph.setVisible(bool(words))
 
-    def set_saved(self, when: float | None) -> None:
-        """Show when the graph was saved last, in seconds since 1970."""
-        text = f"saved {datetime.fromtimestamp(when):%H:%M}" if when else "not saved yet"
-        self._saved.setText(text)
+    def set_saved(self, when: float | None, *, is_modified: bool = False) -> None:
+        """Show when the graph was saved last, in seconds since 1970; nothing to save, no words."""
+        never = "not saved yet" if is_modified else ""
+        self._saved.setText(f"saved {datetime.fromtimestamp(when):%H:%M}" if when else never)
 
     # -- meters ----------------------------------------------------------------------------------
 

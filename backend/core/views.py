@@ -8,10 +8,13 @@ read back through :func:`read_payload`, so drawing needs the standard library on
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from backend.core.channel_plan import ChannelSpace
 
 INLINE_BYTES = 16_000
 
@@ -177,6 +180,29 @@ class Plan(Payload):
     unit: str = "MAC"
     target: float | None = None
     rows: list[PlanRow]
+    space: ChannelSpace | None = None
+    """What widths were chosen in: a window plans again while a target is dragged."""
+
+
+def plan_of(space: ChannelSpace, widths: Mapping[str, int], target: float) -> Plan:
+    """Return the picture of choosing ``widths`` in ``space`` for a cost of at most ``target``."""
+    before, after = space.costs(space.full_widths), space.costs(widths)
+    made_by = {term.outputs: term.layer for term in reversed(space.terms)}
+    rows = [
+        PlanRow(
+            layer=group.name,
+            before=group.width,
+            after=widths[group.name],
+            cost_before=before.get(str(made_by.get(group.name)), 0.0),
+            cost_after=after.get(str(made_by.get(group.name)), 0.0),
+        )
+        for group in space.groups
+        if group.scores
+    ]
+    caption = "One threshold on all norm scales; the cost of a row is that of the layer it leaves."
+    return Plan(
+        title="Channels", caption=caption, unit=space.unit, target=target, rows=rows, space=space
+    )
 
 
 class Verdict(Payload):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from backend.core.channel_plan import ChannelSpace, CostTerm, ScoreGroup, spelle
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
-from backend.core.views import Plan, PlanRow
+from backend.core.views import plan_of
 from backend.data.preprocess import ImageInput
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
@@ -204,7 +203,7 @@ def cat_plan(ctx: Context, p: PlanParams, model: Generator, cost: Cost | None = 
     else:
         plan = space.search(target)
         widths, threshold, found = plan.widths, plan.threshold, plan.cost
-    _show(ctx, space, widths, target, full)
+    ctx.view(plan_of(space, widths, target), name="channels")
     unit = space.unit
     ctx.metric(0, cost=found, teacher_cost=full, ratio=found / full, threshold=threshold)
     ctx.log(
@@ -338,27 +337,3 @@ def _costs(
         share = figure / macs[term.layer] if macs[term.layer] else 0.0
         made.append(term.model_copy(update={"factor": term.factor * share}))
     return made
-
-
-def _show(
-    ctx: Context, space: ChannelSpace, widths: Mapping[str, int], target: float, full: float
-) -> None:
-    before, after = space.costs(space.full_widths), space.costs(widths)
-    made_by = {term.outputs: term.layer for term in reversed(space.terms)}
-    rows = [
-        PlanRow(
-            layer=group.name,
-            before=group.width,
-            after=widths[group.name],
-            cost_before=before.get(str(made_by.get(group.name)), 0.0),
-            cost_after=after.get(str(made_by.get(group.name)), 0.0),
-            scores=[round(score, 5) for score in group.scores],
-        )
-        for group in space.groups
-        if group.scores
-    ]
-    caption = "One threshold on all norm scales; the cost of a row is that of the layer it leaves."
-    ctx.view(
-        Plan(title="Channels", caption=caption, unit=space.unit, target=target, rows=rows),
-        name="channels",
-    )

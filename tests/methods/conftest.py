@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.maths.data.emoji_package import write_packages
 from tests.maths.data.test_cifar import write_ten
 from tests.maths.diffusion.tiny import save_pipeline
 from tests.maths.models.test_pretrained import save_hub_folder
@@ -16,6 +18,16 @@ PHONE_RECORD = (
     + '", "times": [{"backend": "wasm-4", "median_ms": 38.0, "p90_ms": 46.0, "samples": [38.0]}], '
     '"chosen": "wasm-4"}'
 )
+
+
+def write_emoji(folder: Path) -> Path:
+    """Write both packages of emoji, unpacked: what is packed must be the real thing."""
+    for package in write_packages(folder):
+        with tarfile.open(folder / package.archive) as archive:
+            archive.extractall(folder, filter="data")
+        (folder / "package").rename(folder / package.name)
+        (folder / package.archive).unlink()
+    return folder
 
 
 class Files(dict[str, str]):
@@ -75,6 +87,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         hub=str(folder / "hub"),
         pairs=str(folder / "pairs"),
         phone=str(folder / "phone.jsonl"),
+        emoji=str(write_emoji(folder / "emoji")),
         image_weights=str(folder / "editor.safetensors"),
         image_onnx=str(folder / "editor.onnx"),
     )

@@ -74,6 +74,7 @@ CASES: dict[str, Case] = {
     "cost.phone": Case({"file": "{phone}", "edit": "starry"}, {"artifact": FILE}),
     "data.cifar": Case({"folder": "{cifar}", "val_fraction": 0.2}),
     "data.digits": Case(DIGITS),
+    "data.emoji": Case({"folder": "{emoji}"}),
     "data.fashion_mnist": Case({"source": "sample", "train_limit": 200}),
     "data.image_folder": Case({"folder": "{pictures}", "size": 16}),
     "data.pairs": Case({"limit": 4}, {"photos": PHOTOS, "teacher": "style.generator"}),

@@ -11,6 +11,7 @@ from torch import nn
 
 from backend.core.context import QuietContext
 from backend.core.errors import FretsawError
+from backend.core.views import Plan, parse_payload
 from backend.data.pairs import Pair, PairsManifest
 from backend.data.preprocess import ImageInput
 from backend.distill.alignment import AlignmentError
@@ -75,6 +76,22 @@ def test_the_plan_reaches_its_ratio_and_counts_as_the_profile_does() -> None:
     assert small <= 0.25 * whole
     assert small > 0.15 * whole
     assert dict(ctx.metrics[0][1])["ratio"] == pytest.approx(small / whole)
+
+
+def test_the_view_holds_all_that_planning_again_needs() -> None:
+    shown = []
+
+    class Showing(QuietContext):
+        def view(self, payload, name: str = "", step: int | None = None) -> None:
+            shown.append(payload)
+
+    plan = cat_plan(Showing(), PlanParams(lower=2, ratio=0.3), teacher()).plan
+    again = parse_payload(shown[0].model_dump_json())
+    assert isinstance(again, Plan)
+    assert again.space is not None
+    found = again.space.search(again.target)
+    assert (found.widths, found.threshold) == (plan.widths, plan.threshold)
+    assert again.space.search(again.target / 2).cost <= again.target / 2
 
 
 def test_a_plan_is_saved_and_loaded_the_same(tmp_path: Path) -> None:
