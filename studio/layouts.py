@@ -26,7 +26,10 @@ WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
     "Graph": {
         "left": [["nodes", "files"]],
         "right": [["properties", "help", "outputs"]],
-        "bottom": [["curves", "runs", "log", "images"], ["layers", "views", "inspector"]],
+        "bottom": [
+            ["curves", "runs", "log", "images"],
+            ["layers", "channel_plan", "views", "inspector"],
+        ],
     },
     "Compare": {
         "right": [["properties", "layers", "views"]],

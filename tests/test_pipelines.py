@@ -12,6 +12,7 @@ from backend.core.graph import Graph
 from backend.core.run import Run
 from backend.engine.plan import checked
 from tests.fakes import ROOT, call
+from tests.requirements import require
 
 PIPELINES = sorted((ROOT / "assets" / "pipelines").glob("*.json"))
 
@@ -31,6 +32,8 @@ def test_opens_without_problems_and_says_what_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda p: p.stem)
 def test_runs_with_the_tiny_preset_and_ends_in_a_report(path: Path) -> None:
+    if any(node.type == "teacher.vintagify" for node in Graph.load(path).nodes.values()):
+        require("vintagify")
     code, out, err = call("run", str(path), "--preset", "tiny", "--json")
     assert code == 0, err
     result = json.loads(out.strip().split("\n")[-1])
@@ -71,3 +74,12 @@ def test_the_benchmark_of_generators_opens_without_problems(teacher: str, source
 
     for full in (False, True):
         assert checked(_graph(teacher, source, full), current())[1] == []
+
+
+def test_the_benchmark_of_cat_opens_without_problems() -> None:
+    from backend.bench.cat import ARMS, _emoji_graph, _vintage_graph
+
+    for full in (False, True):
+        graphs = [_emoji_graph(arm, 1, full) for arm in ARMS]
+        for graph in [*graphs, _vintage_graph("bundled", full)]:
+            assert checked(graph, current())[1] == []

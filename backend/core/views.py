@@ -195,6 +195,7 @@ def plan_of(space: ChannelSpace, widths: Mapping[str, int], target: float) -> Pl
             after=widths[group.name],
             cost_before=before.get(str(made_by.get(group.name)), 0.0),
             cost_after=after.get(str(made_by.get(group.name)), 0.0),
+            scores=[round(score, 5) for score in group.scores],
         )
         for group in space.groups
         if group.scores

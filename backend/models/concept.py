@@ -124,6 +124,32 @@ class TransformerBlock(nn.Module):
         return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
 
 
+class Prompted(nn.Module):
+    """A concept generator that is told which of some texts (C, T, D) each picture is edited by.
+
+    ``which`` holds an index (N,) for each picture of the next pass; None takes the first text for
+    all of them.
+    """
+
+    def __init__(self, network: nn.Module, texts: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("texts", texts, persistent=False)
+        self.which: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the edited pictures (N, 3, H, W).
+
+        Raises:
+            ValueError: ``which`` was set for another number of pictures.
+        """
+        if self.which is None:
+            return self.network(x, self.texts[:1].expand(len(x), -1, -1))
+        if len(self.which) != len(x):
+            raise ValueError(f"{len(x)} pictures came, {len(self.which)} texts were named.")
+        return self.network(x, self.texts[self.which.to(self.texts.device)])
+
+
 @network("concept_generator")
 def concept_generator(
     width: Annotated[int, "Channels at full size; 64 as in pix2pix, 12 for a phone."] = 64,

@@ -72,7 +72,9 @@ class EditBatches:
     ) -> None:
         if len(pairs) == 0:
             raise TrainError("There are no pairs to train on; choose data that have some.")
-        self.pairs, self.plan, self.seed = Kept(pairs), plan, seed
+        self.source, self.pairs, self.plan, self.seed = pairs, Kept(pairs), plan, seed
+        self.chosen = np.zeros(0, np.int64)
+        """Which pairs the last batch holds."""
         self.height, self.width = _crop(self.pairs.shape[:2], plan.crop, multiple, any_size)
         self.count = len(pairs) * plan.crops
         self.size = min(plan.batch, self.count)
@@ -99,7 +101,8 @@ class EditBatches:
             self._order = counter.permutation(self.count, self.seed, "order", epoch)
             self._epoch = epoch
         chosen = self._order[place * self.size : (place + 1) * self.size]
-        both = self.pairs.take(chosen % len(self.pairs))
+        self.chosen = chosen % len(self.pairs)
+        both = self.pairs.take(self.chosen)
         high, wide = self.pairs.shape[0] - self.height, self.pairs.shape[1] - self.width
         top = counter.integers(high + 1, self.seed, "crop row", epoch, chosen)
         left = counter.integers(wide + 1, self.seed, "crop column", epoch, chosen)

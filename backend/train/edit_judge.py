@@ -40,7 +40,7 @@ class EditJudge:
         for start in range(0, len(self.judged), _BATCH):
             chosen = self.judged[start : start + _BATCH]
             sources, targets = self.val.take(chosen)
-            pictures = self._edited(module, sources)
+            pictures = self._edited(module, sources, chosen)
             made.update(zip(chosen.tolist(), pictures, strict=True))
             found += psnr(pictures, targets).tolist()
             l1 += [_distance(a, b) for a, b in zip(pictures, targets, strict=True)]
@@ -59,8 +59,10 @@ class EditJudge:
         module.train(was_training)
         return figures
 
-    def _edited(self, module: nn.Module, sources: np.ndarray) -> np.ndarray:
+    def _edited(self, module: nn.Module, sources: np.ndarray, which: np.ndarray) -> np.ndarray:
         edit = self.edit
+        if edit.told is not None:
+            edit.told(module, self.val.pairs, which)
         pictures, _ = edit_pictures(
             module, sources, edit.image, low=edit.low, high=edit.high, any_size=edit.any_size,
             multiple=edit.multiple, device=self.ctx.device,
@@ -72,10 +74,9 @@ class EditJudge:
         sources, targets = self.val.take(self.shown)
         missing = [k for k, i in enumerate(self.shown.tolist()) if i not in made]
         if missing:
-            made.update(
-                zip(self.shown[missing].tolist(), self._edited(module, sources[missing]),
-                    strict=True)
-            )  # fmt: skip
+            which = self.shown[missing]
+            pictures = self._edited(module, sources[missing], which)
+            made.update(zip(which.tolist(), pictures, strict=True))
         rows = []
         for source, target, i in zip(sources, targets, self.shown.tolist(), strict=True):
             gap = np.abs(made[i].astype(np.int16) - target)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +33,8 @@ class Edit:
     """A generator in training: its module, what it reads, and what it gives.
 
     ``low`` is black and ``high`` is white in its answer; sides are multiples of ``multiple`` where
-    it takes ``any_size``.
+    it takes ``any_size``. ``told`` is called before each pass with the module, the pairs, and which
+    of them (B,) come: a network that edits each picture in its own way learns there what to do.
     """
 
     module: nn.Module
@@ -41,6 +43,7 @@ class Edit:
     high: float = 1.0
     any_size: bool = True
     multiple: int = 4
+    told: Callable[[nn.Module, PairSource, np.ndarray], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -277,6 +280,8 @@ class _EditTraining:
         inputs = image.batch(pixels, self.ctx.device)
         if not self.plan.channels_last:
             inputs = inputs.clone(memory_format=torch.contiguous_format)
+        if self.edit.told is not None:
+            self.edit.told(self.generator, self.batches.source, self.batches.chosen)
         made = self.losses.signed(self.generator(inputs))
         parts: dict[str, float] = {}
         if self.discriminator is not None and self.opponent is not None:

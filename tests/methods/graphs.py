@@ -60,6 +60,10 @@ CAT = {
 }  # fmt: skip
 CAT_TEACHER = "cat_teacher.generator"
 
+E2GAN = {"preset": "own", "width": 2, "heads": 2, "size": 32}
+E2GAN_EDIT = {**EDIT, "small": 0.0}
+BASE, CONCEPTS, CONCEPT_PAIRS = "base.base", "concepts.concepts", "painted.pairs"
+
 CASES: dict[str, Case] = {
     "cat.distill": Case(
         EDIT,
@@ -84,6 +88,27 @@ CASES: dict[str, Case] = {
     ),
     "data.pairs_folder": Case({"folder": "{pairs}", "size": 16}),
     "data.photos": Case({"source": "bundled", "size": 32, "crops": 2}),
+    "e2gan.adapt": Case(
+        E2GAN_EDIT,
+        {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+        trains=True,
+        requires="minilm",
+    ),
+    "e2gan.base": Case(
+        E2GAN_EDIT,
+        {"base": "e2gan.conceptbase", "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+        trains=True,
+        requires="minilm",
+    ),
+    "e2gan.blend": Case(
+        links={"first": "adapted.adapter", "second": "adapted.adapter"}, requires="minilm"
+    ),
+    "e2gan.concepts": Case(
+        {"prompts": "snow: make it snow; snowy: let it snow; night: at night", "count": 2},
+        requires="minilm",
+    ),
+    "e2gan.generator": Case(E2GAN),
+    "e2gan.merge": Case(links={"base": BASE, "adapter": "adapted.adapter"}, requires="minilm"),
     "evaluate.artifact": Case(links={"artifact": FILE, "data": DATA}),
     "evaluate.classifier": Case(links=BOTH),
     "evaluate.images": Case({"kid": "off"}, {"model": GENERATOR, "pairs": PAIRS}),
@@ -129,6 +154,19 @@ _BASE = {
     "cat_teacher": ("cat.teacher", CAT, {}),
     "cat_plan": ("cat.plan", {"ratio": 0.5, "lower": 2}, {"model": CAT_TEACHER}),
     "cat_shrink": ("cat.shrink", {}, {"model": CAT_TEACHER, "plan": "cat_plan.plan"}),
+    "e2gan": ("e2gan.generator", E2GAN, {}),
+    "concepts": ("e2gan.concepts", {"prompts": "Style 3: a starry night in oil"}, {}),
+    "painted": ("data.pairs", {"limit": 8}, {"photos": PHOTOS, "teacher": "style.generator"}),
+    "base": (
+        "e2gan.base",
+        E2GAN_EDIT,
+        {"base": "e2gan.conceptbase", "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+    ),
+    "adapted": (
+        "e2gan.adapt",
+        E2GAN_EDIT,
+        {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+    ),
     "pipeline": ("teacher.diffusers", {"source": "{pipeline}", "steps": 2}, {}),
     "eval": ("evaluate.classifier", {}, BOTH),
     "edit": ("export.onnx", {}, {"model": GENERATOR, "data": PAIRS}),
