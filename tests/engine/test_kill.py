@@ -61,8 +61,11 @@ def test_killed_training_resumes_bit_equal() -> None:
 
 
 def test_interrupt_stops_with_a_checkpoint_and_says_how_to_go_on() -> None:
-    run = launch.create(training(0.1), Workspace.current())
+    run = launch.create(training(0.05), Workspace.current())
+    # What a shell starts in the background ignores interrupts, and hands that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = backend("run", str(run.path))
+    signal.signal(signal.SIGINT, before)
     wait_for_step(run, 3)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
