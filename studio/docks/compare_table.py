@@ -27,6 +27,7 @@ from studio.widgets.table import BEST_ROLE, COLOR_ROLE, ICON_ROLE, TableDelegate
 
 Index = QModelIndex | QPersistentModelIndex
 DELTA_ROLE = int(Qt.ItemDataRole.UserRole) + 2
+_DELTA_LETTERS = 7
 _DELTA_WIDTH = 62
 
 
@@ -126,7 +127,10 @@ def difference(value: float, first: float | None, metric: str) -> str:
     delta = value - first
     if delta == 0:
         return "same"
-    return f"{'+' if delta > 0 else '−'}{metrics.number(abs(delta), metric)}"
+    text = metrics.number(abs(delta), metric)
+    if len(text) > _DELTA_LETTERS:  # it stands beside the figure, which says the rest
+        text = f"{abs(delta):.1e}" if abs(delta) < 1e-3 else f"{abs(delta):.2g}"
+    return f"{'+' if delta > 0 else '−'}{text}"
 
 
 class CompareModel(QAbstractTableModel):

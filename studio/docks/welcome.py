@@ -230,8 +230,8 @@ class WelcomeMain(QWidget):
             card.show()
         each = "Each example runs" if len(found) != 1 else "The example runs"
         self._sentence.setText(
-            f"{each} here in minutes, with data that came with Fretsaw. "
-            "Nothing is downloaded, nothing leaves this computer."
+            f"{each} here in minutes. Nothing leaves this computer, and nothing is fetched "
+            "unless you allow it."
         )
         self._sentence.setVisible(bool(found))
         self._start.setVisible(bool(found))
