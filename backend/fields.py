@@ -123,6 +123,10 @@ KeptEpoch = Annotated[
         description="Weights of the best epoch by validation, or of the last.",
     ),
 ]
+Fit = Annotated[
+    Literal["crop", "stretch"],
+    Field(title="Fit", description="Cut the middle out, or bend the picture to the size."),
+]
 Flip = Annotated[
     bool,
     Field(

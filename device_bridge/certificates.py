@@ -62,7 +62,7 @@ def authority(folder: Path) -> Authority:
         if isinstance(key, ec.EllipticCurvePrivateKey) and certificate.not_valid_after_utc > soon:
             return Authority(certificate, key)
     except (OSError, ValueError):
-        pass
+        pass  # none yet, or damaged: phones that trusted it are asked anew
     made = _make_authority()
     folder.mkdir(parents=True, exist_ok=True)
     private = made.key.private_bytes(

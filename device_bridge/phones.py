@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel
 
@@ -140,7 +140,7 @@ class Phone:
         return frame
 
 
-def refuse(phone: Phone, error: ProtocolError) -> Any:
+def refuse(phone: Phone, error: ProtocolError) -> str | None:
     """Count a message that does not fit; return a close reason once there are too many."""
     phone.bad += 1
     return str(error) if phone.hello is None or phone.bad >= MOST_BAD else None

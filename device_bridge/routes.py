@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 
@@ -154,7 +155,7 @@ async def _state(request: web.Request) -> web.StreamResponse:
                 lambda: session.state != "asks" or session.device not in server.pairing.sessions
             )
     except TimeoutError:
-        pass
+        pass  # the page asks again
     state = session.state if session.device in server.pairing.sessions else "refused"
     return web.json_response({"state": state, "device": session.device})
 
@@ -226,8 +227,6 @@ class EventChannel:
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
-    import base64
-
     server = request.app[_SERVER]
     session = _allowed(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -16,7 +16,7 @@ from backend.data import vision
 from backend.data.fashion_mnist import DEBIAN_FOLDER, debian_cache
 from backend.data.manifest import Manifest
 from backend.data.pictures import one_of_each_class
-from backend.fields import SplitSeed, TestFraction, TestLimit, TrainLimit, ValFraction
+from backend.fields import Fit, SplitSeed, TestFraction, TestLimit, TrainLimit, ValFraction
 from backend.values import Data
 
 
@@ -101,11 +101,7 @@ class ImageFolderParams(Params):
         description="3 for colour, 1 for grey.",
         json_schema_extra={"labels": {"1": "Grey", "3": "Colour"}},
     )
-    fit: Literal["crop", "stretch"] = Field(
-        default="crop",
-        title="Fit",
-        description="Cut the middle out, or bend the picture to the size.",
-    )
+    fit: Fit = "crop"
     on_error: Literal["stop", "skip"] = Field(
         default="stop",
         title="Bad pictures",

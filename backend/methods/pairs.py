@@ -19,7 +19,7 @@ from backend.data.pair_filters import Bounds
 from backend.data.pair_folder import pair_folder
 from backend.data.pairs import open_pairs
 from backend.data.pictures import contact_sheet
-from backend.fields import SplitSeed, TestFraction, TrainLimit, ValFraction
+from backend.fields import Fit, SplitSeed, TestFraction, TrainLimit, ValFraction
 from backend.methods.pair_making import Job, Making, make, open_sources
 from backend.models.editing import edit_pictures
 from backend.values import Data, Generator, Pairs
@@ -133,11 +133,7 @@ class PairFolderParams(Params):
         description="Height and width of the pictures.",
         json_schema_extra={"unit": "px"},
     )
-    fit: Literal["crop", "stretch"] = Field(
-        default="crop",
-        title="Fit",
-        description="Cut the middle out, or bend the picture to the size.",
-    )
+    fit: Fit = "crop"
     on_error: Literal["stop", "skip"] = Field(
         default="stop",
         title="Bad pairs",
