@@ -6,11 +6,13 @@ skipping it. As root on Debian and Ubuntu those that are missing are installed f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,11 +74,29 @@ def main(args: Sequence[str]) -> int:
         if subprocess.call([sys.executable, *command], env=env):
             failed.append(name)
     print("== pytest" + (f" (failed before it: {', '.join(failed)})" if failed else ""), flush=True)
-    # Last, so that its closing line is the last line. Without words of the user the windows are
-    # tested in a process of their own: what they and torch leave in memory does not meet.
+    # Last, so that its closing line is the last line.
     parts = [[*args]] if args else [["--ignore=tests/studio"], ["tests/studio"]]
-    codes = [subprocess.call([sys.executable, "-m", "pytest", *part], env=env) for part in parts]
-    return next((code for code in codes if code), 0) or int(bool(failed))
+    return run_parts(parts, env) or int(bool(failed))
+
+
+def run_parts(parts: Sequence[Sequence[str]], env: dict[str, str]) -> int:
+    """Run pytest on all of `parts` at once; return the first exit code that is not 0, or 0.
+
+    Windows and torch are tested in processes of their own, so that what they leave in memory does
+    not meet. The output of one part at a time is printed, as text of its own.
+    """
+    with contextlib.ExitStack() as stack:
+        running = []
+        for part in parts[1:]:
+            file = stack.enter_context(tempfile.TemporaryFile())
+            command = [sys.executable, "-m", "pytest", *part]
+            running.append((subprocess.Popen(command, env=env, stdout=file, stderr=file), file))
+        codes = [subprocess.call([sys.executable, "-m", "pytest", *parts[0]], env=env)]
+        for process, file in running:
+            codes.append(process.wait())
+            file.seek(0)
+            print(file.read().decode(errors="replace"), flush=True)
+    return next((code for code in codes if code), 0)
 
 
 if __name__ == "__main__":
