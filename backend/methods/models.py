@@ -235,47 +235,6 @@ def load(ctx: Context, p: LoadParams, data: Data | None = None) -> Classifier:
     return Classifier(recipe, module.eval(), image, label=p.file.stem, classes=classes)
 
 
-class OnnxParams(Params):
-    """Which ONNX file."""
-
-    file: Path = Field(
-        title="File", description="An .onnx file of an image classifier with float weights."
-    )
-    mean: tuple[float, ...] = Field(
-        default=(), title="Mean", description="Mean that it expects; empty: 0."
-    )
-    std: tuple[float, ...] = Field(
-        default=(), title="Deviation", description="Deviation likewise; empty: 1."
-    )
-
-
-@node("model.onnx", title="Import ONNX")
-def onnx(ctx: Context, p: OnnxParams, data: Data | None = None) -> Classifier:
-    """A network from an ONNX file, as trainable layers; operators that are not known are named."""
-    from backend.export.inspect import inspect_file
-    from backend.models.from_onnx import import_onnx
-
-    try:
-        module, recipe = import_onnx(p.file)
-    except RecipeError as error:
-        raise FretsawError(f'"{p.file.name}" cannot be imported: {error}') from error
-    shape = inspect_file(p.file)["inputs"][0]["shape"]
-    if len(shape) != 4 or not all(isinstance(s, int) for s in shape[1:]):
-        if data is None:
-            raise FretsawError(
-                f'"{p.file.name}" leaves the size of its pictures open ({shape}).',
-                "Link the data that it is to be used on.",
-            )
-        image = _image_of(data, "unit")
-    else:
-        mean, std = p.mean or (0.0,) * shape[1], p.std or (1.0,) * shape[1]
-        image = ImageInput(shape[1], shape[2], shape[3], mean, std)
-    with torch.no_grad():
-        logits = module(torch.zeros(1, image.channels, image.height, image.width))
-    classes = _class_names(logits.shape[-1], data)
-    return Classifier(recipe, module, image, label=p.file.stem, classes=classes)
-
-
 class PythonParams(Params):
     """Which function makes the network."""
 
@@ -338,7 +297,7 @@ def _from_pretrained(
     expects = found.expects or Expects(224, 224, (0.5,) * 3, (0.5,) * 3)
     height, width = (p.size, p.size) if p.size else (expects.height, expects.width)
     image = ImageInput(expects.channels, height, width, expects.mean, expects.std)
-    classes = found.classes or _class_names(1000, None)
+    classes = found.classes or class_names(1000, None)
     model = Classifier(found.recipe, found.network, image, label=label, classes=classes)
     if data is None or data.manifest.classes == classes:
         return model
@@ -354,11 +313,11 @@ def _expected(
     p: SizedParams, data: Data | None, normalize: str = "unit"
 ) -> tuple[ImageInput, tuple[str, ...]]:
     if data is not None:
-        return _image_of(data, normalize), data.labels()
+        return image_of(data, normalize), data.labels()
     if normalize == "measured":
         raise FretsawError("Nothing can be measured without data.", "Link data, or choose unit.")
     image = ImageInput(p.channels, p.size, p.size, (0.0,) * p.channels, (1.0,) * p.channels)
-    return image, _class_names(p.classes, None)
+    return image, class_names(p.classes, None)
 
 
 @torch.no_grad()
@@ -383,7 +342,8 @@ def _check_fit(module: nn.Module, image: ImageInput, classes: tuple[str, ...], n
         )
 
 
-def _image_of(data: Data, normalize: str) -> ImageInput:
+def image_of(data: Data, normalize: str) -> ImageInput:
+    """Return how pictures of ``data`` are to be prepared."""
     from backend.data.vision import open_split
 
     images = open_split(data.manifest, "train")
@@ -393,7 +353,8 @@ def _image_of(data: Data, normalize: str) -> ImageInput:
     return ImageInput(channels, height, width, (0.0,) * channels, (1.0,) * channels)
 
 
-def _class_names(count: int, data: Data | None) -> tuple[str, ...]:
+def class_names(count: int, data: Data | None) -> tuple[str, ...]:
+    """Return the classes of ``data`` if it has ``count`` of them, else numbers."""
     if data is not None and len(data.manifest.classes) == count:
         return data.manifest.classes
     return tuple(str(i) for i in range(count))

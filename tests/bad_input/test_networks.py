@@ -242,6 +242,23 @@ def test_an_onnx_file_of_an_old_opset(tmp_path: Path) -> None:
     failed(run(single(tmp_path, "model.onnx", file=str(file))), "opset 9", "Export it again")
 
 
+def test_an_onnx_file_that_is_no_classifier(tmp_path: Path) -> None:
+    file = onnx_file(tmp_path, "Relu")  # a picture in, a picture out
+    told = run(single(tmp_path, "model.onnx", file=str(file)))
+    failed(told, "net.onnx", "no classifier", "teacher.onnx")
+
+
+def test_an_onnx_file_of_two_inputs(tmp_path: Path) -> None:
+    import onnx
+
+    make, kinds = onnx.helper, onnx.TensorProto
+    values = [make.make_tensor_value_info(n, kinds.FLOAT, [1, 1, 8, 8]) for n in ("x", "w", "y")]
+    graph = make.make_graph([make.make_node("Add", ["x", "w"], ["y"])], "g", values[:2], values[2:])
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "two.onnx")
+    failed(run(single(tmp_path, "model.onnx", file=str(tmp_path / "two.onnx"))), "x, w", "teacher")
+
+
 def folder_graph(pictures: Path, tmp_path: Path) -> Path:
     data = {"folder": str(pictures), "size": 8, "val_fraction": 0.3, "test_fraction": 0.3}
     return judged(
