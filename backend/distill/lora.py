@@ -177,6 +177,27 @@ def load_adapter_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
             tensor.copy_(state[name])
 
 
+def load_grown(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Put an adapter of lower ranks into fresh adapters; the output is that of the smaller one.
+
+    New rows of A stay as they were drawn, new columns of B are zero: at the moment of growth they
+    add nothing. Layers that the smaller adapter does not have stay fresh.
+
+    Raises:
+        AdapterError: a layer of ``state`` is not adapted here, or has a lower rank here.
+    """
+    own = adapter_state(module)
+    for name, tensor in state.items():
+        if name not in own or any(
+            a < b for a, b in zip(own[name].shape, tensor.shape, strict=True)
+        ):
+            raise AdapterError(f'"{name}" cannot be grown from {tuple(tensor.shape)} to this plan.')
+        if name.endswith(".B"):
+            own[name].zero_()
+        own[name][tuple(slice(n) for n in tensor.shape)] = tensor
+    load_adapter_state(module, own)
+
+
 def deltas(module: nn.Module) -> dict[str, Tensor]:
     """Return what each adapter adds to its layer's weight."""
     return {name: layer.get_delta_weight(ADAPTER).detach() for name, layer in _adapted(module)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,19 +16,13 @@ from torch import Tensor, nn
 from backend.export.fold import folded
 from backend.export.onnx import ExportError, trace, write_atomic, write_model
 from backend.export.require import require
+from backend.export.slots import Slot
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _ALIGNMENT = 64  # bytes; readers map the file into memory
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where one tensor lies in the file of weights: float32, little-endian, row by row."""
-
-    name: str
-    shape: tuple[int, ...]
-    offset: int
-    bytes: int
 
 
 def export_graph(
@@ -52,8 +47,10 @@ def export_graph(
     """
     onnx = require("onnx")
     still = folded(module)
+    other = _with_other_values(still)
+    others = _state(other)
     model = trace(
-        _with_other_values(still),
+        other,
         example,
         opset=opset,
         dynamic_batch=dynamic_batch,
@@ -62,10 +59,13 @@ def export_graph(
         output_name=output_name,
     )
     state = _state(still)
-    there = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    for name, tensor in state.items():
-        if there.get(name) != tuple(tensor.shape):
-            raise ExportError(f"The weight {name} is not in the graph as it is in the network.")
+    missing = _missing(model, state)
+    if missing:
+        _turn_back(model, {name: others[name] for name in missing})
+        missing = _missing(model, state) & _used(other, example, missing)
+    if missing:
+        name = min(missing)
+        raise ExportError(f"The weight {name} is not in the graph as it is in the network.")
     offset = 0
     for tensor in model.graph.initializer:
         if tensor.name not in state:
@@ -126,6 +126,57 @@ def keep_graph(source: Path, folder: Path) -> Path:
         except OSError:
             write_atomic(target, source.read_bytes())
     return target
+
+
+def _missing(model: ModelProto, state: Mapping[str, Tensor]) -> set[str]:
+    there = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    return {name for name, tensor in state.items() if there.get(name) != tuple(tensor.shape)}
+
+
+def _turn_back(model: ModelProto, state: Mapping[str, Tensor]) -> None:
+    """Put weights that the exporter kept transposed into the graph as the network has them.
+
+    A transpose in the graph turns them; runtimes carry it out once, as they open the file.
+    """
+    onnx = require("onnx")
+    turns = []
+    for tensor in model.graph.initializer:
+        if tensor.name in state or tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        for name, weight in state.items():
+            order = _order(weight.numpy(), values)
+            if order is not None:
+                turned = f"{name}/turned"
+                turns.append(onnx.helper.make_node(
+                    "Transpose", [name], [turned], f"{name}/Transpose", perm=order
+                ))  # fmt: skip
+                for node in model.graph.node:
+                    node.input[:] = [turned if i == tensor.name else i for i in node.input]
+                tensor.CopyFrom(onnx.numpy_helper.from_array(weight.numpy(), name))
+                break
+    nodes = [*turns, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _order(weight: np.ndarray, values: np.ndarray) -> tuple[int, ...] | None:
+    """Return the order of axes that makes ``values`` of ``weight``, or None."""
+    if sorted(weight.shape) != sorted(values.shape):
+        return None
+    orders = itertools.permutations(range(weight.ndim))
+    return next((o for o in orders if np.array_equal(weight.transpose(o), values)), None)
+
+
+def _used(module: nn.Module, example: Tensor, names: set[str]) -> set[str]:
+    """Return those of the weights ``names`` that the output depends on."""
+    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    wanted = sorted(names)
+    with torch.enable_grad():
+        tensors = [state[name].requires_grad_(True) for name in wanted]
+        out = module(example.detach().cpu()[:1])
+        found = torch.autograd.grad(out.sum(), tensors, allow_unused=True)
+    return {name for name, one in zip(wanted, found, strict=True) if one is not None}
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from backend.concept_values import Adapter, ConceptBase
+import assets
+from backend.concept_values import Adapter, ConceptBase, Concepts
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
+from backend.core.views import Column, Table
 from backend.data.preprocess import ImageInput
 from backend.distill import lora
-from backend.methods.e2gan_parts import attached, fixed
+from backend.methods.e2gan_parts import attached, fixed, require_texts
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.tensors import read_bytes
 from backend.values import Generator
 
 _WIDTHS = {"phone": (12, 4), "paper": (64, 8)}
@@ -69,24 +75,96 @@ def e2gan_generator(ctx: Context, p: ConceptGeneratorParams) -> ConceptBase:
     return ConceptBase(recipe, module, image, label=f"Concept base w{width}")
 
 
+BUNDLED = assets.FOLDER / "models" / "e2gan_base"
+"""The folder of the base that comes with Fretsaw."""
+
+
+class LoadParams(Params):
+    """Which base."""
+
+    preset: Literal["bundled", "folder"] = Field(
+        default="bundled",
+        title="Base",
+        description="The one that comes with Fretsaw, trained on painting styles, or your own.",
+        json_schema_extra={"labels": {"bundled": "Bundled"}},
+    )
+    folder: Path | None = Field(
+        default=None,
+        title="Folder",
+        description="Folder with a base that Train concept base made.",
+    )
+
+    @model_validator(mode="after")
+    def _folder_goes_with_its_preset(self) -> LoadParams:
+        if (self.preset == "folder") != (self.folder is not None):
+            raise ValueError('the base "folder" and the folder go together; give both or neither')
+        return self
+
+
+def _base_files(p: LoadParams) -> Iterable[Path]:
+    return [BUNDLED] if p.preset == "bundled" else []
+
+
+@node("e2gan.load", title="Load concept base", views=("table",), reads=_base_files)
+def e2gan_load(ctx: Context, p: LoadParams) -> ConceptBase:
+    """Load a trained base: the bundled one, or the output of a training of your own.
+
+    Source: Gong et al., E2GAN, ICML 2024, sec. 3.2: one base is trained once for all concepts
+    """
+    folder = BUNDLED if p.folder is None else p.folder.expanduser()
+    if not (folder / "recipe.json").is_file():
+        raise FretsawError(
+            "The bundled base is not part of this installation."
+            if p.folder is None
+            else f'The folder "{folder}" holds no concept base.',
+            "Choose the folder of a base, or train one with Train concept base.",
+        )
+    recipe = json.loads(read_bytes(folder / "recipe.json"))
+    if not str(recipe.get("builder", "")).startswith("zoo:concept_generator"):
+        raise FretsawError(
+            f'The network in "{folder}" is no concept base.',
+            "Choose the folder of a base, or train one with Train concept base.",
+        )
+    base = ConceptBase.load(folder)
+    known = base.concepts.prompts if base.concepts is not None else {}
+    columns = [Column(name="Concept"), Column(name="Prompt")]
+    rows: list[list[str | float | int | None]] = [[name, text] for name, text in known.items()]
+    ctx.view(Table(title="Concepts of the base", columns=columns, rows=rows), "table")
+    weights = sum(parameter.numel() for parameter in base.module.parameters())
+    ctx.log(f"{base.label}: {weights:,} weights, trained on {len(known)} concepts.")
+    return base
+
+
 class MergeParams(Params):
     """Which concept, where no adapter is linked."""
 
     concept: str = Field(
         default="",
         title="Concept",
-        description="One that the base was trained on; used without an adapter, empty: its first.",
+        description="Of the linked ones, else of the base; used without an adapter, empty: the "
+        "first.",
     )
 
 
 @node("e2gan.merge", title="Merge adapter")
 def e2gan_merge(
-    ctx: Context, p: MergeParams, base: ConceptBase, adapter: Adapter | None = None
+    ctx: Context,
+    p: MergeParams,
+    base: ConceptBase,
+    adapter: Adapter | None = None,
+    concepts: Concepts | None = None,
 ) -> Generator:
     """Add an adapter to its base and fix the text: a plain generator that can be exported.
 
+    Without an adapter it is the base as it is, told a concept that it was trained on, or one of
+    linked concepts that it never saw.
+
     Source: Gong et al., E2GAN, ICML 2024, sec. 3.3
     """
+    if adapter is None and concepts is not None:
+        require_texts(base, concepts)
+        name = p.concept or next(iter(concepts.prompts))
+        return fixed(base, base.module, concepts.text(name), f"{name}, untuned")
     if adapter is None:
         if not base.concepts:
             raise FretsawError(
@@ -118,6 +196,18 @@ def e2gan_blend(ctx: Context, p: BlendParams, first: Adapter, second: Adapter) -
         raise FretsawError(
             f'"{first.concept}" and "{second.concept}" belong to two bases.',
             "Blend adapters of one base.",
+        )
+    if first.encoder != second.encoder:
+        raise FretsawError(
+            f'"{first.concept}" has a text of {first.encoder}, "{second.concept}" one of '
+            f"{second.encoder}; texts of two encoders cannot be mixed.",
+            "Train both adapters with the same text encoder.",
+        )
+    if first.text.shape != second.text.shape:
+        raise FretsawError(
+            f'The text of "{first.concept}" has {len(first.text)} tokens, that of '
+            f'"{second.concept}" {len(second.text)}; they cannot be mixed.',
+            "Let one node read both prompts, and train the adapters again.",
         )
     one, two = (
         {k: t * (a.scale if k.endswith(".B") else 1) for k, t in a.tensors.items()}

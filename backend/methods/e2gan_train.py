@@ -1,9 +1,8 @@
-"""E2GAN: concepts and their texts, the base on many of them, an adapter for a new one."""
+"""E2GAN's training: the base on many concepts, an adapter or a whole network for one."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,73 +10,33 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from backend.concept_values import Adapter, ConceptBase, Concepts
+from backend.concept_values import Adapter, ConceptBase, Concepts, RankPlan
 from backend.core.context import Context
 from backend.core.errors import FretsawError
-from backend.core.node import Params, node
-from backend.core.views import Column, Table
-from backend.data.pairs import PairsManifest, open_pairs
+from backend.core.node import node
 from backend.distill import lora
-from backend.distill.clusters import choose
-from backend.methods.diffusers import parse_prompts
-from backend.methods.e2gan_parts import attached, fixed
-from backend.methods.image_to_image import (
-    ImageToImageParams,
-    Snapshots,
-    figures_of,
-    opponent_of,
-    validation_of,
+from backend.methods.e2gan_cost import CostMeter, saved_bytes
+from backend.methods.e2gan_fit import (
+    CONCEPT,
+    GoalParams,
+    fit_concepts,
+    freeze_all_but,
+    scratch,
+    tell_goal,
 )
-from backend.models.concept import Prompted
-from backend.train.edits import Edit, EditEpoch, fit_edits
-from backend.values import Discriminator, Pairs
-
-
-class ConceptsParams(Params):
-    """Which concepts, and who reads their prompts."""
-
-    prompts: str = Field(
-        default="watercolour: make it a watercolour",
-        title="Prompts",
-        description='Edits with ";" between: name: prompt.',
-    )
-    count: int | None = Field(
-        default=None, ge=1, title="Chosen", description="How many of them stay; empty: all."
-    )
-    encoder: Literal["minilm", "clip"] = Field(
-        default="minilm",
-        title="Text encoder",
-        description="MiniLM comes inside a package; CLIP is loaded from a folder.",
-        json_schema_extra={"labels": {"minilm": "MiniLM", "clip": "CLIP"}},
-    )
-    source: str = Field(default="", title="CLIP", description="Its folder or hub id.")
-    download: bool = Field(
-        default=False,
-        title="May download",
-        description="Download MiniLM (84 MB) if it is not here.",
-    )
-
-
-@node("e2gan.concepts", title="Concepts", views=("table",))
-def e2gan_concepts(ctx: Context, p: ConceptsParams) -> Concepts:
-    """Read prompts with a text encoder; of many, keep those nearest to the centres of clusters.
-
-    Source: Gong et al., E2GAN, ICML 2024, sec. 3.2
-    """
-    from backend.models.text_encoder import clip, minilm
-
-    known = {one.name: one.prompt for one in parse_prompts(p.prompts)}
-    encoder = minilm(download=p.download) if p.encoder == "minilm" else clip(p.source)
-    names, prompts = list(known), list(known.values())
-    chosen = np.arange(len(names))
-    if p.count is not None:
-        chosen = choose(encoder.embed(prompts), p.count, seed=ctx.seed)
-    rows = [[names[i], prompts[i], "yes" if i in chosen else "no"] for i in range(len(names))]
-    columns = [Column(name="Concept"), Column(name="Prompt"), Column(name="Chosen")]
-    ctx.view(Table(title="Concepts", columns=columns, rows=rows), "table")
-    kept = {names[i]: prompts[i] for i in chosen}
-    texts = encoder.tokens(list(kept.values()))
-    return Concepts(kept, {name: texts[i].clone() for i, name in enumerate(kept)}, encoder.name)
+from backend.methods.e2gan_parts import (
+    attached,
+    base_pairs,
+    fixed,
+    groups_of,
+    lesson_of,
+    ranks_for,
+    require_texts,
+)
+from backend.methods.image_to_image import ImageToImageParams, Snapshots, figures_of, verdict_of
+from backend.models.concept import GROUPS, Prompted
+from backend.train.edit import EditEpoch
+from backend.values import Discriminator, Generator, Pairs
 
 
 class TrainedBase(NamedTuple):
@@ -95,8 +54,8 @@ def e2gan_base(
 
     Source: Gong et al., E2GAN, ICML 2024, sec. 3.2
     """
-    manifest = _joined(pairs, list(concepts.prompts))
-    _require_size(p, manifest)
+    require_texts(base, concepts)
+    manifest = base_pairs(ctx, concepts, pairs)
     names = [n for n in concepts.prompts if n in manifest.concepts()]
     place = {name: i for i, name in enumerate(names)}
     texts = torch.stack([concepts.text(name) for name in names])
@@ -111,20 +70,58 @@ def e2gan_base(
     def after(row: EditEpoch, kept: nn.Module) -> None:
         shown(row, fixed(base, kept.network, text, names[0]).module)
 
-    opponent, epochs = _fit(ctx, p, base, module, manifest, None, after, told)
-    kept = Concepts({n: concepts.prompts[n] for n in names},
-                    {n: concepts.texts[n] for n in names}, concepts.encoder)  # fmt: skip
+    opponent, epochs = fit_concepts(ctx, p, base, module, manifest, None, after=after, told=told)
+    kept = Concepts(
+        {n: concepts.prompts[n] for n in names},
+        {n: concepts.texts[n] for n in names},
+        concepts.encoder,
+    )
+    ctx.log(verdict_of(epochs[-1]))
     return TrainedBase(
         base.trained(module.network.cpu(), kept, epochs=p.epochs, **figures_of(epochs[-1])),
         opponent,
     )
 
 
-class AdaptParams(ImageToImageParams):
+class AdaptParams(GoalParams):
     """How to train the adapter."""
 
-    rank: int = Field(default=1, ge=1, le=64, title="Rank", description="Of every adapted layer.")
-    scale: float = Field(default=1.0, gt=0, title="Scale", description="Of the change of weights.")
+    lr: float = Field(
+        default=1e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Of the adapter, which starts at zero and bears more than a whole network.",
+        json_schema_extra={"scale": "log"},
+    )
+    rank: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title="Rank",
+        description="Of every adapted layer; used without a plan of ranks.",
+        json_schema_extra={"group": CONCEPT},
+    )
+    parts: str = Field(
+        default="",
+        title="Parts",
+        description="Adapted parts, with commas between; empty: all but residual blocks. Used "
+        "without a plan of ranks.",
+        json_schema_extra={"group": CONCEPT, "origin": "paper"},
+    )
+    scale: float = Field(
+        default=1.0,
+        gt=0,
+        title="Scale",
+        description="Of the change of weights.",
+        json_schema_extra={"group": CONCEPT},
+    )
+    meter: bool = Field(
+        default=True,
+        title="Cost meter",
+        description="Time some steps of adapter and whole network first, for the table of costs.",
+        json_schema_extra={"group": CONCEPT},
+    )
 
 
 class Adapted(NamedTuple):
@@ -134,7 +131,7 @@ class Adapted(NamedTuple):
     discriminator: Discriminator
 
 
-@node("e2gan.adapt", title="Train adapter")
+@node("e2gan.adapt", title="Train adapter", views=("table",))
 def e2gan_adapt(
     ctx: Context,
     p: AdaptParams,
@@ -142,80 +139,137 @@ def e2gan_adapt(
     concepts: Concepts,
     pairs: Pairs,
     start: Discriminator | None = None,
+    ranks: RankPlan | None = None,
 ) -> Adapted:
     """Teach a base one new concept: low-rank adapters are trained, all else stays frozen.
 
+    Without a plan of ranks every layer has the same. The table tells what the concept costs, and
+    what a network of its own would.
+
     Source: Gong et al., E2GAN, ICML 2024, sec. 3.3
     """
-    found = [name for name in concepts.prompts if name in pairs.manifest.concepts()]
-    if len(found) != 1:
-        raise FretsawError(
-            f"An adapter is for one concept; the pairs and the linked concepts share {len(found)}.",
-            "Link pairs of one concept, and concepts that name it.",
-        )
-    if base.concepts is not None and base.concepts.encoder != concepts.encoder:
-        raise FretsawError(
-            f"{base.label} was trained on texts of {base.concepts.encoder}, these are of "
-            f"{concepts.encoder}.",
-            "Choose the same text encoder.",
-        )
-    name, text = found[0], concepts.text(found[0])
-    manifest = _joined([pairs], [name])
-    _require_size(p, manifest)
-    ranks = lora.rank_plan(lora.adaptable(base.module), p.rank)
-    module = Prompted(attached(base, ranks, p.scale, ctx.seed), text[None])
-    shown = Snapshots(ctx, fixed(base, base.module, text, name))
+    lesson = lesson_of(ctx, base, concepts, pairs, p.concept)
+    chosen = ranks_for(base, p.rank, p.parts, ranks)
+    module = Prompted(attached(base, chosen, p.scale, ctx.seed), lesson.text[None])
+    shown = Snapshots(ctx, fixed(base, base.module, lesson.text, lesson.name))
+
+    def made(**facts: Any) -> Adapter:
+        state = lora.adapter_state(module.network.cpu())
+        about = (lesson.name, lesson.prompt, concepts.encoder, base.digest())
+        return Adapter(state, lesson.text, chosen, p.scale, *about, facts)
+
+    meter = None
+    if p.meter:
+        meter = CostMeter(ctx, p, base, lesson, module.network, made(), start)
 
     def after(row: EditEpoch, kept: nn.Module) -> None:
         lora.trainable(module.network)
-        shown(row, fixed(base, lora.merged(kept.network), text, name).module)
+        shown(row, fixed(base, lora.merged(kept.network), lesson.text, lesson.name).module)
+        if meter is not None:
+            meter.show(row)
 
-    opponent, epochs = _fit(ctx, p, base, module, manifest, start, after, None)
-    state = lora.adapter_state(module.network.cpu())
-    facts = {"epochs": p.epochs, **figures_of(epochs[-1])}
-    prompt = concepts.prompts[name]
-    made = Adapter(
-        state, text, ranks, p.scale, name, prompt, concepts.encoder, base.digest(), facts
+    opponent, epochs = fit_concepts(
+        ctx, p, base, module, lesson.manifest, start, after=after, stop_at=p.stop_at_l1
     )
-    ctx.log(f"{name}: {made.parameters:,} numbers were trained and are stored.")
-    return Adapted(made, opponent)
+    adapter = made(epochs=len(epochs), **figures_of(epochs[-1]))
+    _tell(ctx, lesson.name, epochs, adapter.parameters, adapter)
+    tell_goal(ctx, epochs, p.stop_at_l1)
+    return Adapted(adapter, opponent)
 
 
-def _fit(ctx, p, base, module, manifest, start, after, told):  # type: ignore[no-untyped-def]
-    if p.perceptual > 0:
-        raise FretsawError(
-            "Concepts are trained without the perceptual loss.", "Set its weight to 0."
-        )
-    opponent = opponent_of(ctx, p, start)
-    epochs = fit_edits(
-        ctx,
-        Edit(module, base.image, multiple=8, told=told),
-        open_pairs(manifest, "train"),
-        validation_of(manifest),
-        p.plan(),
-        discriminator=opponent.module,
-        conditional=opponent.conditional,
-        after_epoch=after,
+class TuneParams(GoalParams):
+    """How to train the whole network."""
+
+    begin: Literal["base", "scratch"] = Field(
+        default="base",
+        title="Begin with",
+        description="The weights of the base, or new ones.",
+        json_schema_extra={"group": CONCEPT, "labels": {"base": "The base", "scratch": "Scratch"}},
     )
-    return opponent.with_module(opponent.module.cpu(), trained=p.adversarial > 0), epochs
+    parts: str = Field(
+        default="",
+        title="Parts",
+        description="Trained parts, with commas between; empty: the whole network.",
+        json_schema_extra={"group": CONCEPT},
+    )
 
 
-def _joined(pairs: list[Pairs], names: list[str]) -> PairsManifest:
-    first = pairs[0].manifest
-    if any(one.manifest.size != first.size for one in pairs):
-        raise FretsawError("The pairs are of several sizes.", "Make all of one size.")
-    kept = tuple(x for one in pairs for x in one.manifest.pairs if x.concept in names)
-    if not kept:
+class Tuned(NamedTuple):
+    """The generator of one concept, and the discriminator that it fooled."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+@node("e2gan.tune", title="Tune whole network")
+def e2gan_tune(
+    ctx: Context,
+    p: TuneParams,
+    base: ConceptBase,
+    concepts: Concepts,
+    pairs: Pairs,
+    start: Discriminator | None = None,
+    goal: Adapter | None = None,
+) -> Tuned:
+    """Train all weights of the concept generator for one concept, which an adapter is compared to.
+
+    From the base it is the full fine-tune, from new weights a network of its own. With a linked
+    goal it stops once it is as near to the validation pairs as that adapter.
+
+    Source: Gong et al., E2GAN, ICML 2024, sec. 4
+    """
+    lesson = lesson_of(ctx, base, concepts, pairs, p.concept)
+    groups = groups_of(p.parts) if p.parts.strip() else GROUPS
+    network = copy.deepcopy(base.module) if p.begin == "base" else scratch(base, ctx.seed)
+    trained = freeze_all_but(network, groups)
+    module = Prompted(network, lesson.text[None])
+    shown = Snapshots(ctx, fixed(base, base.module, lesson.text, lesson.name))
+
+    def after(row: EditEpoch, kept: nn.Module) -> None:
+        shown(row, fixed(base, kept.network, lesson.text, lesson.name).module)
+
+    wanted = p.stop_at_l1 or _reached_by(goal)
+    opponent, epochs = fit_concepts(
+        ctx, p, base, module, lesson.manifest, start, after=after, stop_at=wanted
+    )
+    network.cpu().requires_grad_(True)
+    facts = {"epochs": len(epochs), "begin": p.begin, **figures_of(epochs[-1])}
+    generator = fixed(base, network, lesson.text, lesson.name, **facts)
+    _tell(ctx, lesson.name, epochs, trained, generator)
+    tell_goal(ctx, epochs, wanted)
+    return Tuned(generator, opponent)
+
+
+def _reached_by(goal: Adapter | None) -> float | None:
+    if goal is None:
+        return None
+    if "val_l1" not in goal.facts:
         raise FretsawError(
-            "None of the pairs is of a linked concept.", "Give concepts the names that pairs have."
+            f'The adapter "{goal.concept}" was not judged on validation pairs.',
+            "Train it with some, or give the L1 to stop at.",
         )
-    return replace(first, title=", ".join(one.manifest.title for one in pairs), pairs=kept)
+    return float(goal.facts["val_l1"])
 
 
-def _require_size(p: ImageToImageParams, manifest: PairsManifest) -> None:
-    side = min(*manifest.size, p.crop or 4096) // (2 if p.small else 1)
-    if side < 16:
-        raise FretsawError(
-            f"The generator needs pictures of 16 pixels; training sees {side}.",
-            "Choose larger crops or no small start.",
-        )
+def _tell(
+    ctx: Context, name: str, epochs: tuple[EditEpoch, ...], trained: int, made: Adapter | Generator
+) -> None:
+    last = epochs[-1]
+    stored = (
+        made.parameters
+        if isinstance(made, Adapter)
+        else sum(one.numel() for one in made.module.parameters())
+    )
+    size = saved_bytes(made)
+    ctx.metric(
+        last.steps - 1,
+        trained_parameters=trained,
+        stored_parameters=stored,
+        stored_bytes=size,
+        train_seconds=last.seconds,
+    )
+    ctx.log(
+        f"{name}: {trained:,} numbers were trained in {last.seconds:.1f} s; {stored:,} numbers are "
+        f"stored, {size:,} bytes."
+    )
+    ctx.log(verdict_of(last))

@@ -18,7 +18,7 @@ from backend.core.views import Column, Table, Verdict
 from backend.data.pairs import PairSet, PairsManifest, open_pairs
 from backend.exported import FileEdit
 from backend.metrics.colour import ColourFit, recolour
-from backend.metrics.images import Spread, difference_map, psnr, ssim
+from backend.metrics.images import Spread, difference_map, l1, psnr, ssim
 from backend.metrics.kid import PREPARATION, FeatureNet, Kid, has_features, kid
 from backend.models.editing import edit_pictures
 from backend.values import Artifact, Figure, Generator, Pairs, Report
@@ -73,7 +73,7 @@ class EvaluateImagesParams(Params):
 def evaluate_images(
     ctx: Context, p: EvaluateImagesParams, model: Generator, pairs: Pairs
 ) -> Report:
-    """PSNR, SSIM and KID on the test pairs, beside no edit at all and one colour matrix.
+    """PSNR, SSIM, L1 and KID on the test pairs, beside no edit at all and one colour matrix.
 
     The matrix is fitted on the training pairs. KID-MNv2 gives no verdict below its floor: what
     halves of the wanted pictures differ by. The last column of the worst pictures is the
@@ -122,6 +122,7 @@ class Measured:
     kid: dict[str, Kid]
     photos: np.ndarray
     worst: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
+    l1: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -148,7 +149,7 @@ def measure(
 ) -> Measured:
     """Read each test pair once, score every edit on it, keep the ``shown`` worst of the first."""
     scores: dict[str, dict[str, list[np.ndarray]]] = {
-        name: {arm: [] for arm in edits} for name in ("psnr", "ssim", "features")
+        name: {arm: [] for arm in edits} for name in ("psnr", "ssim", "l1", "features")
     }
     wanted, worst = [], list[tuple[float, int, np.ndarray]]()
     first = next(iter(edits))
@@ -161,6 +162,7 @@ def measure(
             made = edit(sources)
             scores["psnr"][arm].append(psnr(made, targets))
             scores["ssim"][arm].append(ssim(made, targets))
+            scores["l1"][arm].append(l1(made, targets))
             if features is not None:
                 scores["features"][arm].append(features(made))
             if arm == first and shown:
@@ -178,7 +180,7 @@ def measure(
     if features is not None and len(test) > 1:
         reference = np.concatenate(wanted)
         distances = {arm: kid(x, reference, photos) for arm, x in joined["features"].items()}
-    return Measured(joined["psnr"], joined["ssim"], distances, photos, worst)
+    return Measured(joined["psnr"], joined["ssim"], distances, photos, worst, joined["l1"])
 
 
 def _evaluate(
@@ -223,6 +225,7 @@ def _show(ctx: Context, found: Measured, label: str) -> None:
         end = "" if arm == "student" else f"_{arm}"
         metrics[f"psnr{end}"] = float(found.psnr[arm].mean())
         metrics[f"ssim{end}"] = float(found.ssim[arm].mean())
+        metrics[f"l1{end}"] = float(found.l1[arm].mean())
         if arm in found.kid:
             metrics[f"kid{end}"] = found.kid[arm].value
             metrics["kid_floor"] = found.kid[arm].floor
@@ -303,15 +306,16 @@ def _report(label: str, found: Measured, matrix: np.ndarray, facts: dict[str, An
     figures = []
     if facts.get("epochs") is not None:
         figures.append(Figure("epochs", facts["epochs"]))
-    for title, unit, digits, scores in (
-        ("PSNR", "dB", 2, found.psnr),
-        ("SSIM", "", 4, found.ssim),
+    for title, unit, digits, better, scores in (
+        ("PSNR", "dB", 2, "higher", found.psnr),
+        ("SSIM", "", 4, "higher", found.ssim),
+        ("L1", "", 4, "lower", found.l1),
     ):
         for arm in ARMS:
             name = title if arm == "student" else f"{title}, {_WORDS[arm]}"
             note = "on pictures of 8 bits." if name == "PSNR" else ""
             value = round(float(scores[arm].mean()), digits)
-            figures.append(Figure(name, value, unit, "higher", n, note))
+            figures.append(Figure(name, value, unit, better, n, note))
     for arm, one in found.kid.items():
         name = "KID-MNv2" if arm == "student" else f"KID-MNv2, {_WORDS[arm]}"
         figures.append(Figure(name, round(one.value, 5), "", "lower", n))

@@ -47,7 +47,7 @@ def export_generator(
             f'"{model.label}" edits pictures of one size only.',
             'Switch "Any picture size" off.',
         )
-    pictures = _pictures(data, min(p.checked, _MOST))
+    pictures = pictures_of(data, min(p.checked, _MOST))
     if pictures is None:
         inputs = random_pictures(model.image, min(p.checked, _RANDOM), ctx.seed)
     else:
@@ -114,7 +114,7 @@ def _require_equal(
         )
 
 
-def _pictures(data: Data | Pairs | None, count: int) -> np.ndarray | None:
+def pictures_of(data: Data | Pairs | None, count: int) -> np.ndarray | None:
     """Return validation pictures, or training ones where there are none: (N, H, W, 3) uint8."""
     if data is None:
         return None

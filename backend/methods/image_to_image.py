@@ -21,6 +21,7 @@ from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.train.edit_plan import EditPlan
 from backend.train.edits import Edit, EditEpoch, fit_edits
+from backend.train.gan_guard import OnCollapse
 from backend.values import Discriminator, Generator, Pairs
 
 SNAPSHOTS = "snapshots"
@@ -221,6 +222,21 @@ class ImageToImageParams(Params):
         title="Samples shown",
         description="Validation pairs in the picture after each epoch, always the same.",
         json_schema_extra={"unit": "pairs"},
+    )
+
+    on_collapse: OnCollapse = Field(
+        default="stop",
+        title="If it breaks",
+        description="When a loss is no number or the discriminator collapses: stop and say so, "
+        "give the last good epoch, or go on from it without the discriminator.",
+        json_schema_extra={
+            "group": _OPPONENT,
+            "labels": {
+                "stop": "Stop",
+                "keep": "Give last good",
+                "without": "Go on without it",
+            },
+        },
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How near edited pictures are to the wanted ones: PSNR and SSIM, a picture at a time."""
+"""How near edited pictures are to the wanted ones: PSNR, SSIM and L1, a picture at a time."""
 
 from __future__ import annotations
 
@@ -49,6 +49,18 @@ def psnr(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     error = np.square(a.astype(np.int32) - b.astype(np.int32)).mean(axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
         return np.minimum(MOST_DB, 10 * np.log10(255**2 / error))
+
+
+def l1(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the mean absolute error of each picture on a scale of 0..1, float64 (B,).
+
+    Both are uint8 (B, H, W, 3).
+
+    Raises:
+        MetricError: shapes or dtypes differ.
+    """
+    a, b = _checked(made, wanted)
+    return np.abs(a.astype(np.int32) - b.astype(np.int32)).mean(axis=(1, 2, 3)) / 255
 
 
 def ssim(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -113,11 +113,11 @@ class EditBatches:
             for k, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
                 part = pixels[k, y : y + self.height, x : x + self.width]
                 parts[k] = part[:, ::-1] if self.plan.flip and is_flipped[k] else part
-            cut.append(_halved(parts) if step < self._small_until else parts)
+            cut.append(halved(parts) if step < self._small_until else parts)
         return cut[0], cut[1]
 
 
-def _halved(pixels: np.ndarray) -> np.ndarray:
+def halved(pixels: np.ndarray) -> np.ndarray:
     """Return the mean of each square of four pixels, rounded; (B, H, W, 3) to (B, H/2, W/2, 3)."""
     count, height, width, _ = pixels.shape
     squares = pixels.reshape(count, height // 2, 2, width // 2, 2, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.distill.gan_losses import GanKind
+from backend.train.gan_guard import OnCollapse
 from backend.train.plan import TrainError
 
 
@@ -49,10 +50,14 @@ class EditPlan:
     channels_last: bool = True
     shown: int = 4
     """Validation pairs in the grid of samples, always the same ones."""
+    on_collapse: OnCollapse = "stop"
+    """What to do when a loss is no number, or discriminator or generator collapse."""
+    patience: int = 3
+    """Epochs of collapse before it is called one."""
 
     def __post_init__(self) -> None:
         """Check the bounds."""
-        bad = [n for n in ("epochs", "batch", "lr", "crops") if getattr(self, n) <= 0]
+        bad = [n for n in ("epochs", "batch", "lr", "crops", "patience") if getattr(self, n) <= 0]
         weights = ("lr_discriminator", "l1", "adversarial", "perceptual", "matching", "warmup")
         bad += [n for n in (*weights, "shown") if getattr(self, n) < 0]
         bad += [n for n in ("beta1", "beta2") if not 0 <= getattr(self, n) < 1]

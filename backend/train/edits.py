@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backend.core.context import Context
-from backend.data.preprocess import ImageInput
-from backend.distill.gan_losses import discriminator_loss, feature_matching, generator_loss
-from backend.train.edit_batches import EditBatches, PairSource, to_signed
+from backend.train.edit import Edit, EditEpoch
+from backend.train.edit_batches import EditBatches, PairSource, halved, to_signed
 from backend.train.edit_judge import EditJudge
+from backend.train.edit_losses import Distance, EditLosses, Extra
 from backend.train.edit_plan import EditPlan
+from backend.train.gan_guard import BrokenError, CollapseError, GanGuard, require_finite
+from backend.train.gan_parts import make_adam, require_readable
+from backend.train.last_good import LastGood
 from backend.train.parts import Average, OptimizerState, can_use_channels_last
+from backend.train.picture_batches import PictureBatches, PictureSource
 from backend.train.plan import TrainError
 
 # Curves need no more points than a screen has pixels.
 _METRICS = 2_000
-
-Distance = Callable[[Tensor, Tensor], Tensor]
-Extra = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, float]]]
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A generator in training: its module, what it reads, and what it gives.
-
-    ``low`` is black and ``high`` is white in its answer; sides are multiples of ``multiple`` where
-    it takes ``any_size``. ``told`` is called before each pass with the module, the pairs, and which
-    of them (B,) come: a network that edits each picture in its own way learns there what to do.
-    """
-
-    module: nn.Module
-    image: ImageInput
-    low: float = -1.0
-    high: float = 1.0
-    any_size: bool = True
-    multiple: int = 4
-    told: Callable[[nn.Module, PairSource, np.ndarray], None] | None = None
-
-
-@dataclass(frozen=True)
-class EditEpoch:
-    """Figures of one epoch: mean losses, and PSNR in dB and mean absolute error on validation.
-
-    ``val_psnr_identity`` is the PSNR of the pictures as they were, ``val_l1`` on a scale of 0..1.
-    """
-
-    epoch: int
-    loss: float
-    l1: float
-    val_psnr: float | None = None
-    val_psnr_identity: float | None = None
-    val_l1: float | None = None
 
 
 def fit_edits(
@@ -74,6 +41,8 @@ def fit_edits(
     extra: Extra | None = None,
     extra_parameters: list[nn.Parameter] | None = None,
     after_epoch: Callable[[EditEpoch, nn.Module], None] | None = None,
+    until: Callable[[EditEpoch], bool] | None = None,
+    real: PictureSource | None = None,
     state: Mapping[str, Any] | None = None,
     every: str | int = "60s",
 ) -> tuple[EditEpoch, ...]:
@@ -84,6 +53,9 @@ def fit_edits(
     generator. Order, crops and flips derive from ``ctx.seed``. Training that was stopped goes on
     from its checkpoint bit for bit as if it had not been. At the end ``edit.module`` holds the
     average of the weights if the plan has one.
+
+    Each epoch that ends in good health is kept. When a number is none, or discriminator or
+    generator collapse, ``plan.on_collapse`` decides what becomes of it.
 
     Args:
         ctx: gives seed and device, takes metrics and pictures, keeps checkpoints.
@@ -97,91 +69,31 @@ def fit_edits(
         extra: (inputs of the generator, its pictures in -1 .. 1) to one more loss and its figures.
         extra_parameters: what else the generator's optimizer trains.
         after_epoch: called with the figures and the generator as it would be kept.
+        until: told the figures of each epoch; ends the training where it says True.
+        real: pictures that the discriminator takes for real instead of the targets; it must not be
+            ``conditional``, since they belong to no source.
         state: what ``distance`` and ``extra`` change; as in ``ctx.loop``.
         every: time or steps between checkpoints; as in ``ctx.loop``.
 
     Raises:
-        TrainError: nothing to train, sizes that do not fit, or a loss that is not finite.
+        TrainError: nothing to train, or sizes that do not fit.
+        CollapseError: training broke; the last good weights are in ``ctx.folder / "last_good"``.
     """
     on_cuda = torch.device(ctx.device).type == "cuda"
     with torch.random.fork_rng(devices=[ctx.device] if on_cuda else []):
         torch.manual_seed(ctx.seed)
         judge = EditJudge(ctx, edit, val, plan.shown) if val is not None and len(val) else None
-        losses = _Losses(edit, plan, discriminator, conditional, distance, extra)
+        losses = EditLosses(edit, plan, discriminator, conditional, distance, extra)
         training = _EditTraining(ctx, train, judge, losses, extra_parameters, after_epoch)
-        for step in ctx.loop(training.total, {**training.state, **(state or {})}, every):
+        if real is not None:
+            training.draw_from(real)
+        kept = {**training.state, **(state or {})}
+        training.keep_good(kept)
+        for step in ctx.loop(training.total, kept, every):
             training.step(step)
+            if training.is_over or (until is not None and training.is_reached(until)):
+                break
         return training.finish()
-
-
-class _Losses:
-    """The losses of a batch, by the weights of the plan."""
-
-    def __init__(
-        self,
-        edit: Edit,
-        plan: EditPlan,
-        discriminator: nn.Module | None,
-        conditional: bool,
-        distance: Distance | None,
-        extra: Extra | None,
-    ) -> None:
-        if plan.adversarial > 0 and discriminator is None:
-            raise TrainError("The adversarial loss has a weight, but there is no discriminator.")
-        if plan.perceptual > 0 and distance is None:
-            raise TrainError(
-                "The perceptual loss has a weight, but no network to compare features of; choose "
-                "a backbone or set the weight to 0."
-            )
-        self.edit, self.plan = edit, plan
-        self.discriminator = discriminator if plan.adversarial > 0 else None
-        self.conditional, self.distance, self.extra = conditional, distance, extra
-
-    def signed(self, answer: Tensor) -> Tensor:
-        """Return an answer of the generator as pixels in -1 .. 1."""
-        low, high = self.edit.low, self.edit.high
-        return answer if (low, high) == (-1, 1) else (answer - low) * (2 / (high - low)) - 1
-
-    def of_discriminator(self, source: Tensor, target: Tensor, made: Tensor) -> Tensor:
-        """Return the discriminator's loss; no gradient goes to the generator."""
-        assert self.discriminator is not None
-        real = self.discriminator(self._seen(source, target))
-        fake = self.discriminator(self._seen(source, made.detach()))
-        return discriminator_loss(self.plan.kind, real, fake)
-
-    def of_generator(
-        self, inputs: Tensor, source: Tensor, target: Tensor, made: Tensor
-    ) -> tuple[Tensor, dict[str, float]]:
-        """Return the generator's loss, and its parts before their weights."""
-        plan = self.plan
-        l1 = F.l1_loss(made, target)
-        total, parts = plan.l1 * l1, {"l1": float(l1.detach())}
-
-        def add(name: str, weight: float, value: Tensor) -> None:
-            nonlocal total
-            total = total + weight * value
-            parts[name] = float(value.detach())
-
-        if self.discriminator is not None:
-            seen = self._seen(source, made)
-            if plan.matching > 0:
-                levels = self.discriminator.features(seen)  # type: ignore[operator]
-                with torch.no_grad():
-                    real = self.discriminator.features(self._seen(source, target))  # type: ignore[operator]
-                add("matching", plan.matching, feature_matching(real, levels))
-                score = levels[-1]
-            else:
-                score = self.discriminator(seen)
-            add("adversarial", plan.adversarial, generator_loss(plan.kind, score))
-        if plan.perceptual > 0 and self.distance is not None:
-            add("perceptual", plan.perceptual, self.distance(made, target))
-        if self.extra is not None:
-            value, figures = self.extra(inputs, made)
-            total, parts = total + value, parts | figures
-        return total, parts
-
-    def _seen(self, source: Tensor, picture: Tensor) -> Tensor:
-        return torch.cat([source, picture], 1) if self.conditional else picture
 
 
 class _EditTraining:
@@ -192,7 +104,7 @@ class _EditTraining:
         ctx: Context,
         train: PairSource,
         judge: EditJudge | None,
-        losses: _Losses,
+        losses: EditLosses,
         extra_parameters: list[nn.Parameter] | None,
         after_epoch: Callable[[EditEpoch, nn.Module], None] | None,
     ) -> None:
@@ -210,15 +122,55 @@ class _EditTraining:
         self.generator = self._placed(self.edit.module)
         self.discriminator = self._placed(losses.discriminator)
         if self.discriminator is not None:
-            _require_readable(self.discriminator, losses.conditional, self.batches, ctx.device)
-        self.optimizer = _adam(self.generator, self.plan, self.plan.lr, extra_parameters)
+            require_readable(
+                self.discriminator,
+                6 if losses.conditional else 3,
+                self.batches.smallest,
+                ctx.device,
+            )
+        self.optimizer = make_adam(self.generator, self.plan, self.plan.lr, extra_parameters)
         self.opponent = None
         if self.discriminator is not None:
-            self.opponent = _adam(self.discriminator, self.plan, self.plan.lr_discriminator)
+            self.opponent = make_adam(self.discriminator, self.plan, self.plan.lr_discriminator)
         self.average = Average(self.generator, self.plan.ema) if self.plan.ema else None
-        self.progress: dict[str, Any] = {"sums": {}, "epochs": []}
+        self.progress: dict[str, Any] = {"sums": {}, "epochs": [], "seconds": 0.0}
         self.total = self.batches.total
         self.metric_steps = max(1, self.total // _METRICS)
+        self.ends_epoch = False
+        self.guard = GanGuard(self.plan.kind, self.plan.patience, self.progress)
+        self.good: LastGood | None = None
+        self.real: PictureBatches | None = None
+
+    def draw_from(self, real: PictureSource) -> None:
+        """Let the discriminator take ``real`` for real instead of the targets."""
+        if self.losses.conditional:
+            raise TrainError(
+                "A discriminator that sees the source cannot judge pictures that have none. "
+                "Choose one that sees the picture alone."
+            )
+        plan = self.plan
+        self.real = PictureBatches(real, plan.batch, self.ctx.seed, "real pictures", flip=plan.flip)
+
+    def keep_good(self, whole: Mapping[str, Any]) -> None:
+        """Keep each good epoch: all that is needed to go on from it, or only the networks."""
+        parts: dict[str, Any] = {"generator": self.kept}
+        if self.discriminator is not None:
+            parts["discriminator"] = self.discriminator
+        if self.can_drop:
+            parts |= {name: one for name, one in whole.items() if hasattr(one, "state_dict")}
+        self.good = LastGood(parts, self.progress)
+
+    @property
+    def can_drop(self) -> bool:
+        """Whether training is to go on without the discriminator, and something would be left."""
+        plan = self.plan
+        rest = plan.l1 > 0 or plan.perceptual > 0 or self.losses.extra is not None
+        return plan.on_collapse == "without" and self.discriminator is not None and rest
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training ended early, with the weights of its last good epoch."""
+        return "ended" in self.progress
 
     @property
     def state(self) -> dict[str, Any]:
@@ -246,16 +198,25 @@ class _EditTraining:
         for optimizer in (self.optimizer, self.opponent):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = group["initial_lr"] * rate
-        parts = self._descend(step)
+        began = time.perf_counter()
+        parts = self._steady(step)
+        if parts is None:
+            return
         if self.average is not None:
             self.average.update(self.generator, step)
+        self.progress["seconds"] += time.perf_counter() - began
         sums = self.progress["sums"]
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value
         if step % self.metric_steps == 0 or step + 1 == self.total:
             self.ctx.metric(step, **parts, lr=self.plan.lr * rate)
-        if (step + 1) % self.batches.per_epoch == 0:
+        self.ends_epoch = (step + 1) % self.batches.per_epoch == 0
+        if self.ends_epoch:
             self._end_epoch(step)
+
+    def is_reached(self, until: Callable[[EditEpoch], bool]) -> bool:
+        """Whether the epoch that the last step ended, if it ended one, is good enough."""
+        return self.ends_epoch and until(EditEpoch(**self.progress["epochs"][-1]))
 
     def finish(self) -> tuple[EditEpoch, ...]:
         """Put the weights to keep into the generator."""
@@ -268,6 +229,58 @@ class _EditTraining:
                 module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
                 module.eval()
         return tuple(EditEpoch(**row) for row in self.progress["epochs"])
+
+    def _steady(self, step: int) -> dict[str, float] | None:
+        """Do a step, again from the last good epoch if it breaks; None where training ends."""
+        assert self.good is not None
+        if step == 0 and self.can_drop:
+            self.good.take(0)
+        while not self.is_over:
+            if "dropped" in self.progress:
+                self.losses.discriminator = None
+            try:
+                return self._descend(step)
+            except BrokenError as broken:
+                self._recover(step, broken)
+        return None
+
+    def _recover(self, step: int, broken: BrokenError) -> None:
+        """Do as the plan says: put the last good epoch back, or end.
+
+        Raises:
+            CollapseError: stopping is what it says, or all that is left.
+        """
+        assert self.good is not None
+        epoch, good, plan = step // self.batches.per_epoch + 1, self.good.epoch, self.plan
+        what = (
+            f"{broken.what[0].upper()}{broken.what[1:]} in epoch {epoch} of {plan.epochs} (step "
+            f"{step + 1:,} of {self.total:,})."
+        )
+        if self.can_drop and good is not None and "dropped" not in self.progress:
+            self.good.put_back()
+            self.guard.forgive()
+            self.progress["dropped"] = epoch
+            self.ctx.log(
+                f"{what} Training goes on without the discriminator, from the weights of "
+                f"{f'epoch {good}' if good else 'the beginning'}.",
+                level="warning",
+            )
+            return
+        remedy = f"{broken.remedy[0].upper()}{broken.remedy[1:]}."
+        if not good:
+            raise CollapseError(f"{what} {remedy} No epoch before it is worth keeping.", epoch, 0)
+        if plan.on_collapse == "keep":
+            self.good.put_back()
+            self.progress["ended"] = good
+            del self.progress["epochs"][good:]
+            self.ctx.log(f"{what} The weights of epoch {good} are kept. {remedy}", level="warning")
+            return
+        raise CollapseError(
+            f'{what} {remedy} The weights of epoch {good} are in "{self.good.save(self.ctx.folder)}'
+            '". Resuming would repeat the same steps, so change the settings first.',
+            epoch,
+            good,
+        )
 
     def _descend(self, step: int) -> dict[str, float]:
         """Move discriminator and generator; return the losses by name."""
@@ -283,11 +296,14 @@ class _EditTraining:
         if self.edit.told is not None:
             self.edit.told(self.generator, self.batches.source, self.batches.chosen)
         made = self.losses.signed(self.generator(inputs))
+        self.guard.see_pictures(made.detach(), target)
         parts: dict[str, float] = {}
-        if self.discriminator is not None and self.opponent is not None:
+        if self.losses.discriminator is not None and self.opponent is not None:
             self._let_learn(True)
-            loss = self.losses.of_discriminator(source, target, made)
+            real = target if self.real is None else self._real(step, target)
+            loss = self.losses.of_discriminator(source, real, made)
             parts["discriminator"] = self._move(loss, self.opponent, step, "discriminator")
+            self.guard.see_scores(*self.losses.scores, parts["discriminator"])
             self._let_learn(False)
         loss, figures = self.losses.of_generator(inputs, source, target, made)
         parts["loss"] = self._move(loss, self.optimizer, step, "generator")
@@ -297,9 +313,10 @@ class _EditTraining:
         value = float(loss.detach())
         lr = optimizer.param_groups[0]["lr"]
         if not math.isfinite(value):
-            raise TrainError(
-                f"The {whose}'s loss became {value} at step {step + 1} of {self.total}. Lower its "
-                f"learning rate ({lr:.3g} here), lower the adversarial weight or clip the gradient."
+            weight = "lower the adversarial weight" if self.opponent else "take larger batches"
+            raise BrokenError(
+                f"the {whose}'s loss became {value}",
+                f"lower its learning rate ({lr:.3g} here), {weight} or clip the gradient",
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -309,17 +326,35 @@ class _EditTraining:
         optimizer.step()
         return value
 
+    def _real(self, step: int, target: Tensor) -> Tensor:
+        """Return the real pictures of a step, of the size that the targets have."""
+        assert self.real is not None
+        shrink = self.batches.height // target.shape[2]
+        pixels = self.real.at(step, target.shape[2] * shrink, target.shape[3] * shrink)
+        return to_signed(pixels if shrink == 1 else halved(pixels), self.ctx.device)
+
     def _end_epoch(self, step: int) -> None:
+        try:
+            require_finite({"generator": self.generator, "discriminator": self.discriminator})
+        except BrokenError as broken:
+            self._recover(step, broken)
+            if self.is_over:
+                return
         number = (step + 1) // self.batches.per_epoch - 1
         means = {k: v / self.batches.per_epoch for k, v in self.progress["sums"].items()}
         self.progress["sums"].clear()
-        row = EditEpoch(number, means["loss"], means["l1"])
+        time_taken = self.progress["seconds"]
+        row = EditEpoch(number, means["loss"], means["l1"], steps=step + 1, seconds=time_taken)
         if self.judge is not None:
-            figures = self.judge(self.kept, step)
-            row = EditEpoch(number, means["loss"], means["l1"], **figures)
+            row = replace(row, **self.judge(self.kept, step))
         self.progress["epochs"].append(asdict(row))
+        broken = self.guard.end_epoch(row.l1 if row.val_l1 is None else row.val_l1)
+        if broken is None and self.guard.is_good and self.good is not None:
+            self.good.take(number + 1)
         if self.after_epoch is not None:
             self.after_epoch(row, self.kept)
+        if broken is not None:
+            self._recover(step, broken)
 
     def _let_learn(self, value: bool) -> None:
         """Switch the discriminator's gradients; the generator's pass needs none of them."""
@@ -335,37 +370,3 @@ class _EditTraining:
         if self.plan.channels_last and can_use_channels_last(module):
             module.to(memory_format=torch.channels_last)
         return module
-
-
-@torch.no_grad()
-def _require_readable(
-    module: nn.Module, conditional: bool, batches: EditBatches, device: str
-) -> None:
-    """Let the discriminator score the smallest picture that it will see.
-
-    Raises:
-        TrainError: it cannot.
-    """
-    height, width = batches.smallest
-    module.eval()
-    try:
-        module(torch.zeros(1, 6 if conditional else 3, height, width, device=device))
-    except RuntimeError as error:
-        raise TrainError(
-            f"The discriminator cannot score pictures of {height} x {width}. Give it fewer layers, "
-            "or train on larger crops."
-        ) from error
-    module.train()
-
-
-def _adam(
-    module: nn.Module, plan: EditPlan, lr: float, more: list[nn.Parameter] | None = None
-) -> torch.optim.Optimizer:
-    """Return Adam over what is not frozen; each group remembers its full rate."""
-    trained = [p for p in module.parameters() if p.requires_grad] + list(more or ())
-    if not trained:
-        raise TrainError("The network has no weights to train; all of them are frozen.")
-    optimizer = torch.optim.Adam(trained, lr, betas=(plan.beta1, plan.beta2))
-    for group in optimizer.param_groups:
-        group["initial_lr"] = lr
-    return optimizer

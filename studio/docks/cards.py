@@ -16,7 +16,7 @@ from backend.core.errors import DocumentError
 from backend.core.graph import Graph
 from backend.core.graph_file import read
 from backend.core.workspace import Workspace
-from studio.icons import paint_icon
+from studio.docks.cup_pictures import paint_concepts, paint_phone, paint_shrink_gan
 from studio.theme import theme
 
 Picture = Callable[[QPainter, QRectF], None]
@@ -233,62 +233,6 @@ def paint_bits(painter: QPainter, rect: QRectF) -> None:
             _cell(painter, cell, theme().color("result") if k < bits else _faint())
 
 
-def paint_phone(painter: QPainter, rect: QRectF) -> None:
-    """Paint a cup as the camera sees it and, right of a slanted cut, as brush strokes."""
-    look = theme()
-    top, low = rect.left() + rect.width() * 0.54, rect.left() + rect.width() * 0.46
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint_cup(painter, rect, strokes=False)
-    edited = QPainterPath(QPointF(top, rect.top()))
-    for spot in (rect.topRight(), rect.bottomRight(), QPointF(low, rect.bottom())):
-        edited.lineTo(spot)
-    edited.closeSubpath()
-    painter.save()
-    painter.setClipPath(edited, Qt.ClipOperation.IntersectClip)
-    _paint_cup(painter, rect, strokes=True)
-    painter.restore()
-    painter.setPen(QPen(look.color("card" if not look.is_dark else "ink"), 2))
-    painter.drawLine(QPointF(top, rect.top()), QPointF(low, rect.bottom()))
-    middle = QPointF((top + low) / 2, rect.center().y())
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(look.color("card" if not look.is_dark else "ink"))
-    painter.drawEllipse(middle, 11, 11)
-    glyph = QRectF(middle.x() - 8, middle.y() - 8, 16, 16)
-    dark = look.color("bench" if look.is_dark else "ink")
-    paint_icon(painter, "swap-horizontal", glyph, dark)
-
-
-def _paint_cup(painter: QPainter, rect: QRectF, *, strokes: bool) -> None:
-    """Paint a cup from above on its saucer: flat discs, or arcs of a brush in other hues."""
-    look = theme()
-    china = "ink" if look.is_dark else "card"
-    photo = (("bad", 0.55), ("bad", 0.85), (china, 0.9), ("blade", 0.55), ("blade", 0.9))
-    brush = (("model", 0.55), ("model", 0.9), ("data", 0.75), ("warn", 0.75), ("warn", 0.95))
-    ground, saucer, rim, coffee, foam = (
-        look.mix("bench", name, share) for name, share in (brush if strokes else photo)
-    )
-    painter.fillRect(rect, ground)
-    middle = QPointF(rect.center().x(), rect.center().y() + rect.height() * 0.1)
-    side = rect.height()
-    painter.setPen(Qt.PenStyle.NoPen)
-    for radius, color in ((0.86, saucer), (0.62, rim), (0.53, coffee), (0.2, foam)):
-        painter.setBrush(color)
-        painter.drawEllipse(middle, side * radius, side * radius * 0.86)
-    if not strokes:
-        return
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    chance = random.Random(7)
-    for n in range(150):
-        radius = side * (0.05 + 1.35 * n / 150)
-        hue = (foam, coffee, rim, saucer, ground)[min(4, int(radius / side * 4.2))]
-        tone = hue.lighter(118) if chance.random() < 0.5 else hue.darker(128)
-        painter.setPen(QPen(tone, 2.2, c=Qt.PenCapStyle.RoundCap))
-        ring = QRectF(0, 0, 2 * radius, 2 * radius * 0.86)
-        ring.moveCenter(middle)
-        for _ in range(3):
-            painter.drawArc(ring, chance.randrange(5760), 350 + chance.randrange(420))
-
-
 def paint_graph(painter: QPainter, rect: QRectF, graph: Graph) -> None:
     """Paint a small map of a graph: its nodes and links, as they lie on the canvas."""
     places = graph.layout
@@ -326,6 +270,8 @@ PICTURES: dict[str, Picture] = {
     "sparse": paint_sparse,
     "bits": paint_bits,
     "phone": paint_phone,
+    "shrink_gan": paint_shrink_gan,
+    "concepts": paint_concepts,
 }
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from studio.run_watch import RunWatch
     from studio.session import Session
 
-CurveKey = tuple[str, str]
-"""Run and node: one legend entry, one pen."""
+CurveKey = tuple[str, ...]
+"""Run and node, and the layer where each layer has a curve: one legend entry, one pen."""
 
 
 class CurveSource:
@@ -47,7 +47,8 @@ class CurveSource:
         """Metrics of the shown runs, best known first, each with its greatest number of points."""
         counts: dict[str, int] = {}
         for watch in self.watches:
-            for (_, metric), points in watch.fold.series.items():
+            for (_, name), points in watch.fold.series.items():
+                metric = metrics.family(name)[0]
                 counts[metric] = max(counts.get(metric, 0), len(points.steps))
         return dict(sorted(counts.items(), key=lambda item: metrics.rank(item[0])))
 
@@ -58,7 +59,7 @@ class CurveSource:
             for (node, metric), points in watch.fold.series.items():
                 series = self._series.setdefault((watch.name, node, metric), Series())
                 if series.take(points):
-                    changed.add(metric)
+                    changed.add(metrics.family(metric)[0])
         return changed
 
     def curves(self, metric: str) -> list[Curve]:
@@ -81,9 +82,16 @@ class CurveSource:
             nodes = self._nodes_of(watch)
             for turn, node in enumerate(nodes):
                 pen, dash = (turn, 0) if is_single else (index, turn)
+                part = 0
                 for (owner, metric), points in watch.fold.series.items():
-                    if owner == node and len(points.steps):
-                        yield self._curve(watch, node, metric, (pen, dash), len(nodes)), metric
+                    if owner != node or not len(points.steps):
+                        continue
+                    whole, layer = metrics.family(metric)
+                    pens = (pen, dash)
+                    if layer:
+                        pens = (len(nodes) + part, 0) if is_single else (pen, dash + part)
+                        part += 1
+                    yield self._curve(watch, node, metric, pens, len(nodes)), whole
 
     def _nodes_of(self, watch: RunWatch) -> list[str]:
         """Nodes with curves, the one that began last first: it is what happens now."""
@@ -114,7 +122,13 @@ class CurveSource:
             name, rest = run_label(watch), named
             short = f"{name} {node}" if has_others else name
         about = ", ".join(filter(None, (rest, word)))
-        key = (watch.name, node)
+        key: CurveKey = (watch.name, node)
+        layer = metrics.family(metric)[1]
+        if layer:
+            key = (*key, layer)
+            about = name if is_single else f"{name}, {about}"
+            short = layer if is_single else f"{short} {layer}"
+            name = layer
         epochs = params.get("epochs")
         total = state.total if state is not None else 0
         has_epochs = isinstance(epochs, int | float) and epochs > 0 and total > 0

@@ -149,9 +149,7 @@ class CurvesWidget(QWidget):
     def emphasise(self, key: Hashable | None) -> None:
         """Let the other curves step back; None: all are equal."""
         for plot in self.plots.values():
-            if plot.emphasis != key:
-                plot.emphasis = key
-                plot.is_stale = True
+            plot.set_emphasis(key)
         self._later()
 
     # -- zoom and crosshair ----------------------------------------------------------------------

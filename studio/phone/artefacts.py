@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,21 +91,30 @@ def all_edits(workspace: Workspace, first: str = "") -> list[Edit]:
 
     ``first`` is a run whose edits come before all others.
     """
+    found: dict[str, Edit] = {}
+    for folder, run, node in exported_folders(workspace, first):
+        try:
+            edit = read_edit(folder, str(run), node)
+        except DocumentError:
+            continue
+        found.setdefault(edit.id, edit)
+    return list(found.values())
+
+
+def exported_folders(workspace: Workspace, first: str = "") -> Iterator[tuple[Path, Path, str]]:
+    """Yield the artefact folders of the newest runs, each with the run's folder and the node.
+
+    ``first`` is a run that comes before all others.
+    """
     try:
         runs = sorted((path for path in workspace.runs.iterdir() if path.is_dir()), reverse=True)
     except OSError:
-        return []
+        return
     runs.sort(key=lambda path: path.name != first)
-    found: dict[str, Edit] = {}
     for run in runs[:_RUNS]:
         for note in sorted(run.glob("nodes/*/outputs.json")):
             for folder in artefact_folders(workspace, run.name, note.parent.name):
-                try:
-                    edit = read_edit(folder, str(run), note.parent.name)
-                except DocumentError:
-                    continue
-                found.setdefault(edit.id, edit)
-    return list(found.values())
+                yield folder, run, note.parent.name
 
 
 def _graph_name(run: Path) -> str:

@@ -46,6 +46,20 @@ class OnPhone:
     text: str = ""
 
 
+@dataclass(frozen=True)
+class ShownConcept:
+    """What a phone shows of a set: a concept, or a blend with ``share`` (0..1) of ``second``.
+
+    ``ms`` is how long the switch took, from the wish to the first painted picture.
+    """
+
+    edit: str
+    first: str
+    second: str | None = None
+    share: float = 0.0
+    ms: float | None = None
+
+
 @dataclass
 class Device:
     """One phone that was let in."""
@@ -65,6 +79,7 @@ class Device:
     golden: say.Golden | None = None
     bench: say.BenchResult | None = None
     edits: dict[str, OnPhone] = field(default_factory=dict)
+    concept: ShownConcept | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +121,8 @@ class PhoneState:
     def hear(self, event: Any, now: float) -> set[str]:
         """Take in an event at ``now`` (seconds since 1970); returns the parts that changed.
 
-        Parts: ``server``, ``pairing``, ``devices``, ``edits``, ``figures``, ``checks``, ``note``.
+        Parts: ``server``, ``pairing``, ``devices``, ``edits``, ``figures``, ``checks``, ``note``,
+        ``concepts``.
         """
         self.doctor.feed(event)
         if isinstance(event, wire.Said):
@@ -199,9 +215,24 @@ class PhoneState:
             if message.id != device.edit:
                 device.swaps.append(Swap(now, f"{self.name_of(message.id)} chosen", None))
                 device.golden = device.golden if _is_of(device.golden, message.id) else None
+                device.concept = None
             device.edit, device.strength = message.id, message.strength
             return {"devices", "figures"}
+        if isinstance(message, say.ConceptShown):
+            return self._concept(device, message, now)
         return {"note"} if isinstance(message, say.Note) else set()
+
+    def _concept(self, device: Device, message: say.ConceptShown, now: float) -> set[str]:
+        was = device.concept
+        shown = ShownConcept(
+            message.id, message.first, message.second, message.share, message.switch_ms
+        )
+        device.concept, device.edit = shown, message.id
+        if was is None or (was.edit, was.first) != (shown.edit, shown.first):
+            if message.switch_ms is not None:
+                device.swaps.append(Swap(now, f"{shown.first} shown", message.switch_ms))
+            return {"concepts", "figures", "devices"}
+        return {"concepts"}
 
     def _telemetry(self, device: Device, message: say.Telemetry, now: float) -> set[str]:
         device.telemetry, device.heard_at = message, now
@@ -210,6 +241,10 @@ class PhoneState:
         run = message.ms.get("run")
         if run is not None and message.fps > 0:
             device.points.append(Point(now, run.p50, run.p95))
+        mix = message.concept
+        if mix is not None and message.id and device.concept is None:
+            device.concept = ShownConcept(message.id, mix.first, mix.second, mix.share)
+            return {"figures", "concepts"}
         while device.points and device.points[0].at < now - WINDOW_S:
             device.points.popleft()
         while device.swaps and device.swaps[0].at < now - WINDOW_S:

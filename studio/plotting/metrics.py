@@ -20,12 +20,15 @@ _TITLES = {
     "ssim": "SSIM",
     "lpips": "LPIPS",
     "samples": "Samples",
+    "1-KA": "1 - KA",
+    "l1": "L1",
 }
 _WORDS = {
     "val": "validation",
     "top1": "top-1",
     "top5": "top-5",
     "acc": "accuracy",
+    "l1": "L1",
     "lr": "learning rate",
     "ort": "ONNX Runtime",
     "macs": "MACs",
@@ -37,9 +40,27 @@ _HIGHER = (*_PERCENT, "psnr", "ssim", "f1", "fps", "snr", "sqnr", "auc", "overla
 _LOWER = ("loss", "error", "ms", "bytes", "params", "macs", "flops", "fid", "kid", "lpips")
 _LOWER_TOO = (
     *("seconds", "s", "energy", "area", "latency", "memory", "size", "kb", "mb"),
-    *("mse", "mae", "rmse", "err", "kl", "gap", "drop", "perplexity", "clipped"),
+    *("mse", "mae", "l1", "rmse", "err", "kl", "gap", "drop", "perplexity", "clipped", "1-ka"),
 )
 _COUNTS = ("params", "macs", "flops", "samples", "step", "epoch", "count")
+
+
+_LOG = ("1-KA",)
+"""Figures that approach 0 over orders of magnitude: their axis is logarithmic."""
+
+
+def family(metric: str) -> tuple[str, str]:
+    """Split a figure that every layer has: "1-KA blocks.2" is "1-KA" of "blocks.2".
+
+    Such figures share a plot, one curve a layer. The second part is empty for all others.
+    """
+    whole, _, part = metric.partition(" ")
+    return whole, part
+
+
+def is_log(metric: str) -> bool:
+    """Whether the axis of a metric is logarithmic without being asked."""
+    return family(metric)[0] in _LOG
 
 
 def words(metric: str) -> list[str]:
@@ -51,13 +72,16 @@ def title(metric: str) -> str:
     """Name of a metric for people: ``val_top1`` is "Validation top-1"."""
     if metric in _TITLES:
         return _TITLES[metric]
+    whole, part = family(metric)
+    if part:
+        return f"{title(whole)}, {part}"
     text = " ".join(filter(None, (_WORDS.get(word, word) for word in words(metric)))) or metric
     return text[:1].upper() + text[1:]
 
 
 def unit(metric: str) -> str:
     """Unit by the rule of the name; empty for a pure number such as a loss."""
-    parts = words(metric)
+    parts = words(family(metric)[0])
     last = parts[-1] if parts else ""
     if any(part in _PERCENT for part in parts):
         return "%"
@@ -69,7 +93,7 @@ def unit(metric: str) -> str:
 
 def better(metric: str) -> Better:
     """Which direction wins; empty when neither does, as for a learning rate."""
-    parts = words(metric)
+    parts = words(family(metric)[0])
     if any(part in _LOWER or part in _LOWER_TOO for part in parts):
         return "lower"
     if any(part in _HIGHER for part in parts):
@@ -86,7 +110,7 @@ def rank(metric: str) -> tuple[int, str]:
         return (1 if "val" in parts else 0), metric
     if unit(metric) == "%":
         return 2, metric
-    if "loss" in parts:
+    if "loss" in parts or metric in _LOG:
         return 3, metric
     return (4 if better(metric) else 5), metric
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import pyqtgraph as pg
@@ -82,7 +83,9 @@ class Plot(QWidget):
         self.is_stale = True
 
     def set_options(self, options: Options) -> None:
-        """Draw in this way from the next redraw on."""
+        """Draw in this way from the next redraw on; some metrics keep a logarithmic axis."""
+        if metrics.is_log(self.measure):
+            options = replace(options, log_y=True)
         was = self.options
         self.options = options
         if (was.log_x, was.log_y, was.x_mode) != (options.log_x, options.log_y, options.x_mode):
@@ -90,6 +93,12 @@ class Plot(QWidget):
         self.axes["left"].is_log = options.log_y
         self.axes["bottom"].is_log = options.log_x
         self.is_stale = True
+
+    def set_emphasis(self, key: Hashable | None) -> None:
+        """Let the other curves step back from the next redraw on; a key of no curve here: none."""
+        found = key if any(curve.key == key for curve in self._curves) else None
+        if found != self.emphasis:
+            self.emphasis, self.is_stale = found, True
 
     def set_range(self, x_range: tuple[float, float] | None) -> None:
         """Show this part of the x axis, the y axis fitting itself; None shows everything."""

@@ -9,7 +9,7 @@ import pytest
 
 from backend.metrics import MetricError
 from backend.metrics.colour import ColourFit, recolour
-from backend.metrics.images import Spread, difference_map, psnr, ssim
+from backend.metrics.images import Spread, difference_map, l1, psnr, ssim
 from backend.metrics.kid import FeatureNet, Kid, kid, unpaired
 from tests.requirements import require
 
@@ -33,6 +33,15 @@ def test_psnr_of_one_level_is_48_13_db_and_of_equal_pictures_100():
     assert psnr(black, black).tolist() == [100]
     both = np.concatenate([black, black + 1])
     assert psnr(both, np.concatenate([black, black])) == pytest.approx([100, 48.1308036])
+
+
+def test_l1_is_the_mean_of_absolute_differences_of_each_picture():
+    black = np.zeros((1, 8, 8, 3), np.uint8)
+    both = np.concatenate([black + 51, black])
+    assert l1(both, np.concatenate([black, black])).tolist() == pytest.approx([0.2, 0])
+    assert l1(black, black + 255).tolist() == [1], "unsigned bytes do not wrap"
+    with pytest.raises(MetricError):
+        l1(black, black[:, :4])
 
 
 def test_psnr_and_ssim_are_those_of_skimage():

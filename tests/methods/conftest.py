@@ -30,6 +30,20 @@ def write_emoji(folder: Path) -> Path:
     return folder
 
 
+def save_concept_base(folder: Path) -> Path:
+    """Write a base that was told one concept, as a training of one's own leaves it."""
+    from backend.concept_values import Concepts
+    from backend.core.context import QuietContext
+    from backend.methods.e2gan import ConceptGeneratorParams, e2gan_generator
+
+    params = ConceptGeneratorParams(preset="own", width=2, heads=2, text_dim=6, size=32)
+    made = e2gan_generator(QuietContext(), params)
+    known = Concepts({"night": "at night"}, {"night": torch.ones(5, 6)}, "random")
+    folder.mkdir()
+    made.trained(made.module, known).save(folder)
+    return folder
+
+
 class Files(dict[str, str]):
     """Paths by name; a diffusion pipeline, which takes seconds, is made when it is asked for."""
 
@@ -75,6 +89,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     save_file(net.state_dict(), folder / "weights.safetensors")
     export_onnx(net, torch.zeros(2, 1, 8, 8), folder / "net.onnx")
     save_hub_folder("resnet", folder / "hub")
+    save_concept_base(folder / "concept_base")
     editor = build(Recipe("zoo:cyclegan_generator(width=4, blocks=1)"), meta=False).eval()
     save_file(editor.state_dict(), folder / "editor.safetensors")
     export_onnx(editor, torch.zeros(1, 3, 32, 32), folder / "editor.onnx")
@@ -87,6 +102,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         hub=str(folder / "hub"),
         pairs=str(folder / "pairs"),
         phone=str(folder / "phone.jsonl"),
+        concept_base=str(folder / "concept_base"),
         emoji=str(write_emoji(folder / "emoji")),
         image_weights=str(folder / "editor.safetensors"),
         image_onnx=str(folder / "editor.onnx"),

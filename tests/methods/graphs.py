@@ -108,7 +108,13 @@ CASES: dict[str, Case] = {
         requires="minilm",
     ),
     "e2gan.generator": Case(E2GAN),
+    "e2gan.load": Case({"preset": "folder", "folder": "{concept_base}"}),
     "e2gan.merge": Case(links={"base": BASE, "adapter": "adapted.adapter"}, requires="minilm"),
+    "e2gan.tune": Case(
+        {**E2GAN_EDIT, "begin": "scratch"},
+        {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS, "goal": "adapted.adapter"},
+        requires="minilm",
+    ),
     "evaluate.artifact": Case(links={"artifact": FILE, "data": DATA}),
     "evaluate.classifier": Case(links=BOTH),
     "evaluate.images": Case({"kid": "off"}, {"model": GENERATOR, "pairs": PAIRS}),

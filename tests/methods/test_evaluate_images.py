@@ -126,6 +126,9 @@ def test_a_perfect_network_a_perfect_matrix_and_no_edit(inverted):
     assert value(report, "PSNR, colour matrix") == 100, "it inverts colours as well"
     assert value(report, "PSNR, no edit") < 12
     assert value(report, "SSIM") == 1
+    assert value(report, "L1") == 0
+    assert value(report, "L1, no edit") > 0.2
+    assert next(f.better for f in report.figures if f.name == "L1") == "lower"
     assert value(report, "epochs") == 3
     assert all(f.samples == n for f in report.figures if f.name.startswith(("PSNR", "SSIM")))
     assert report.kind == "images"
@@ -134,6 +137,7 @@ def test_a_perfect_network_a_perfect_matrix_and_no_edit(inverted):
     )
     _, metrics = ctx.metrics[-1]
     assert metrics["psnr"] == 100
+    assert metrics["l1_identity"] == pytest.approx(value(report, "L1, no edit"), abs=1e-4)
     assert metrics["samples"] == n
     assert metrics["psnr_identity"] == pytest.approx(value(report, "PSNR, no edit"), abs=0.01)
 

@@ -225,7 +225,8 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(pairs: Pairs, tmp_path:
     model = start()
     with torch.no_grad():
         next(model.module.parameters()).fill_(float("nan"))
-    with pytest.raises(TrainError, match=r"generator's loss became nan at step 1 of 6\. Lower"):
+    words = r"generator's loss became nan in epoch 1 of 2 \(step 1 of 6\)\. Lower"
+    with pytest.raises(TrainError, match=words):
         trained(tmp_path, pairs, model, adversarial=0)
 
 

@@ -206,6 +206,40 @@ def test_hovering_the_legend_emphasises(
     assert other != theme().pen_color(2)
 
 
+def test_layers_share_a_logarithmic_plot_with_a_curve_and_an_entry_each(
+    dock: CurvesWidget, world: World, workspace: Workspace, qtbot: Any
+) -> None:
+    run = make_run(workspace, "align")
+    layers = ("down.1", "blocks.0", "blocks.2")
+    for step in range(6):
+        distances = {f"1-KA {layer}": 10.0 ** -(step / 2 + n) for n, layer in enumerate(layers)}
+        run.append(
+            ev.Metric(node="train", step=step, values={"loss": 1.0, **distances}, seq=step + 1)
+        )
+    run.close()
+    world.set_focus("align")
+    dock.tick()
+    assert list(dock.plots) == ["1-KA", "loss"], "the alignment is in front"
+    plot = dock.plots["1-KA"]
+    assert [curve.label for curve in plot.curves] == list(layers)
+    assert len({curve.color.name() for curve in plot.curves}) == 3
+    assert (plot.title.text(), plot.unit.text()) == ("1 - KA", "log axis")
+    assert dock.plots["loss"].unit.text() == ""
+    low, high = plot.view.viewRange()[1]
+    assert low < -4.5, "1e-4.5 is the least of the third layer"
+    assert high < 0.5
+    assert [e.curve.name for e in dock.legend.entries] == ["train", *layers]
+    dock.change(log_y=True)
+    dock.change(log_y=False)
+    assert plot.options.log_y, "this axis stays logarithmic"
+    assert not dock.plots["loss"].options.log_y
+    entry = dock.legend.entries[2]
+    entry.hovered.emit(entry.curve.key)
+    assert (plot.emphasis, dock.plots["loss"].emphasis) == (entry.curve.key, None)
+    qtbot.mouseClick(entry, Qt.MouseButton.LeftButton)
+    assert [curve.is_hidden for curve in dock.plots["1-KA"].curves] == [False, True, False]
+
+
 def test_smoothing_is_said_and_remembered(
     dock: CurvesWidget, world: World, recorded_run: Path
 ) -> None:

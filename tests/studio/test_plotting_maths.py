@@ -255,6 +255,9 @@ def test_tick_words() -> None:
         ("bytes", "Size", "bytes", "lower"),
         ("lr", "Learning rate", "", ""),
         ("max_error", "Max error", "", "lower"),
+        ("val_l1", "Validation L1", "", "lower"),
+        ("1-KA", "1 - KA", "", "lower"),
+        ("1-KA blocks.2", "1 - KA, blocks.2", "", "lower"),
     ],
 )
 def test_what_a_name_says(metric: str, title: str, unit: str, better: str) -> None:

@@ -1,0 +1,207 @@
+"""E2GAN: an adapter on the kept base against whole networks, for a painting style it never saw."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.bench.pictures import l1_on_test
+from backend.bench.session import Session, figure, output_folder, print_table
+from backend.core.graph import Graph
+from backend.core.run import Run
+
+BASE = Path(__file__).resolve().parents[2] / "assets" / "models" / "e2gan_base"
+SIZE = 128
+"""Pixels of the pictures, in training and in the test."""
+PROMPTS = {
+    22: "a cubist painting in grey and violet with some red",
+    23: "a foggy dusk in grey and cream",
+    24: "a woodblock print of waves in cream and blue",
+}
+"""Held-out styles; the base was trained on 0 to 19, its recipe and ranks were chosen on 20."""
+_TRAINING = {"epochs": 12, "batch": 4, "small": 0.75}
+_UNIFORM = 4
+_PATIENCE = 4
+"""Times the epochs of an adapter that a network from scratch may take to come as near."""
+# Of both graphs of a seed: they run side by side.
+_ADAPTERS = ("lora", "lora_uniform", "half_clustered", "half_random")
+_ARMS = (*_ADAPTERS, "full", "scratch", "scratch_long")
+_L1 = ("lora", "lora_uniform", "full", "scratch", "base", "half_clustered", "half_random")
+
+
+def bench(session: Session) -> dict[str, Any]:
+    """Train every arm of every seed; the test photos are read once by each."""
+    source, seeds = _source(), range(3)
+    styles = list(PROMPTS) if session.full else list(PROMPTS)[:1]
+    jobs = [(style, seed) for style in styles for seed in seeds]
+    graphs = [
+        graph(source, style, seed)
+        for style, seed in jobs
+        for graph in (_patient_graph, _quick_graph)
+    ]
+    runs = session.run(graphs, _ARMS)
+    found: dict[int, dict[str, Any]] = {style: {} for style in styles}
+    for (style, _), pair in zip(jobs, zip(runs[::2], runs[1::2], strict=True), strict=True):
+        for name, value in _of_seed(style, *pair).items():
+            found[style].setdefault(name, []).append(value)
+    print(_about(source))
+    for style, lists in found.items():
+        _print_style(style, lists)
+    figures = {**_costs(runs[0]), **_rounded(found[styles[0]])}
+    if session.full:
+        figures["styles"] = {f"Style {s}": _rounded(lists) for s, lists in found.items()}
+    return figures
+
+
+def _source() -> str:
+    from backend.data import gcompris
+
+    return "gcompris" if gcompris.is_here() else "bundled"
+
+
+def _about(source: str) -> str:
+    photos = (
+        "Photos: 246 of GCompris, one crop each."
+        if source == "gcompris"
+        else "Photos: 9 bundled ones, 24 crops each: a sign that it works, no more."
+    )
+    return (
+        f"{photos} {SIZE} x {SIZE} pixels in training and test. L1 is the mean absolute error on "
+        "test photos, of pixels in 0..1. Seconds are those of training alone, one thread."
+    )
+
+
+# -- graphs ----------------------------------------------------------------------------------------
+
+
+def _lesson(name: str, source: str, style: int, seed: int) -> Graph:
+    """Photos, the style's pairs, its prompt, the kept base, and the searched ranks."""
+    graph = Graph(f"bench-e2gan-{name}-{style}-{seed}", seed)
+    share = 0.2 if source == "gcompris" else 0.45
+    graph.add("data.photos", "photos", {"source": source, "size": SIZE, "test_fraction": share})
+    graph.add("teacher.style", "teacher", {"style": style})
+    graph.add("data.pairs", "pairs")
+    graph.connect("photos.data", "pairs.photos")
+    graph.connect("teacher.generator", "pairs.teacher")
+    graph.add("e2gan.concepts", "concepts", {"prompts": f"Style {style}: {PROMPTS[style]}"})
+    graph.add("e2gan.load", "base")
+    graph.add("e2gan.ranks", "ranks", {"mode": "bundled"})
+    graph.connect("base.conceptbase", "ranks.base")
+    return graph
+
+
+def _train(graph: Graph, arm: str, kind: str, pairs: str = "pairs.pairs", **params: Any) -> None:
+    graph.add(kind, arm, {**_TRAINING, **params})
+    for link in ("base.conceptbase>base", "concepts.concepts>concepts", f"{pairs}>pairs"):
+        out, port = link.split(">")
+        graph.connect(out, f"{arm}.{port}")
+    if kind == "e2gan.adapt" and "rank" not in params:
+        graph.connect("ranks.rankplan", f"{arm}.ranks")
+
+
+def _patient_graph(source: str, style: int, seed: int) -> Graph:
+    """The adapter, and a network from scratch until it is as near to the validation photos."""
+    graph = _lesson("patient", source, style, seed)
+    _train(graph, "lora", "e2gan.adapt")
+    epochs = _PATIENCE * _TRAINING["epochs"]
+    _train(graph, "scratch_long", "e2gan.tune", begin="scratch", epochs=epochs)
+    graph.connect("lora.adapter", "scratch_long.goal")
+    return graph
+
+
+def _quick_graph(source: str, style: int, seed: int) -> Graph:
+    """What the adapter is compared with at equally many steps."""
+    graph = _lesson("quick", source, style, seed)
+    _train(graph, "lora_uniform", "e2gan.adapt", rank=_UNIFORM)
+    _train(graph, "full", "e2gan.tune", begin="base")
+    _train(graph, "scratch", "e2gan.tune", begin="scratch")
+    for how in ("clustered", "random"):
+        graph.add("e2gan.subset", f"subset_{how}", {"how": how})
+        graph.connect("pairs.pairs", f"subset_{how}.pairs")
+        # Half of the pairs, twice the epochs: as many steps.
+        double = 2 * _TRAINING["epochs"]
+        _train(graph, f"half_{how}", "e2gan.adapt", f"subset_{how}.pairs", epochs=double)
+    return graph
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def _of_seed(style: int, patient: Run, quick: Run) -> dict[str, Any]:
+    """Return test L1 of every arm, and seconds."""
+    from backend.concept_values import Adapter, ConceptBase, Concepts
+    from backend.core.context import QuietContext
+    from backend.methods.e2gan import MergeParams, e2gan_merge
+    from backend.methods.e2gan_parts import fixed
+    from backend.values import Generator, Pairs
+
+    base = ConceptBase.load(BASE)
+    pairs = Pairs.load(Path(output_folder(patient, "pairs", "pairs")))
+    name = f"Style {style}"
+    concepts = Concepts.load(Path(output_folder(patient, "concepts", "concepts")))
+    found: dict[str, Any] = {}
+    for arm in _L1:
+        run = patient if arm == "lora" else quick
+        if arm == "base":
+            model = fixed(base, base.module, concepts.text(name), name)
+        elif arm in _ADAPTERS:
+            adapter = Adapter.load(Path(output_folder(run, arm, "adapter")))
+            model = e2gan_merge(QuietContext(0), MergeParams(), base, adapter)
+        else:
+            model = Generator.load(Path(output_folder(run, arm, "generator")))
+        found[f"l1_{arm}"] = l1_on_test(model, pairs)
+    found["seconds_lora"] = figure(patient, "lora", "train_seconds")
+    found["seconds_scratch_to_same_l1"] = figure(patient, "scratch_long", "train_seconds")
+    found["reached"] = figure(patient, "scratch_long", "reached")
+    return found
+
+
+def _costs(run: Run) -> dict[str, Any]:
+    """Return what an adapter costs beside a whole network: counted, and files weighed."""
+    import torch
+
+    from backend.concept_values import Adapter, ConceptBase, RankPlan
+    from backend.core.context import QuietContext
+    from backend.distill import lora
+    from backend.methods.e2gan import MergeParams, e2gan_merge
+    from backend.methods.e2gan_cost import saved_bytes
+    from backend.models.recipe import Recipe, build
+    from backend.models.registry import zoo
+    from backend.profile import profile
+
+    base = ConceptBase.load(BASE)
+    adapter = Adapter.load(Path(output_folder(run, "lora", "adapter")))
+    model = e2gan_merge(QuietContext(0), MergeParams(), base, adapter)
+    example = torch.zeros(1, 3, model.image.height, model.image.width)
+    wide = build(Recipe(zoo("concept_generator", width=64, heads=8, text_dim=384)))
+    ranks = RankPlan.load(BASE).ranks
+    stored = lora.count(lora.adaptable(wide, lora.GROUPS), ranks) + adapter.text.numel()
+    weights = sum(one.numel() for one in base.module.parameters())
+    return {
+        "gmacs": round(profile(model.module, example).macs / 1e9, 4),
+        "trained_params_ratio": round(adapter.parameters / weights, 5),
+        "adapter_bytes_ratio": round(saved_bytes(adapter) / saved_bytes(model), 5),
+        "adapter_bytes_ratio_w64": round(stored / sum(p.numel() for p in wide.parameters()), 5),
+    }
+
+
+def _print_style(style: int, lists: Mapping[str, list[float]]) -> None:
+    rows = [
+        (name, statistics.mean(values), *values)
+        for name, values in lists.items()
+        if name != "reached"
+    ]
+    seeds = range(len(lists["reached"]))
+    print_table((f"style {style}", "mean", *(f"seed {s}" for s in seeds)), rows)
+    missed = [str(s) for s in seeds if not lists["reached"][s]]
+    if missed:
+        print(
+            f"From scratch, seed {', '.join(missed)} did not come as near as the adapter within "
+            f"{_PATIENCE} times its epochs: its seconds are a lower bound."
+        )
+
+
+def _rounded(lists: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    return {n: [round(v, 5) for v in values] for n, values in lists.items() if n != "reached"}

@@ -1,0 +1,235 @@
+"""The small file of one concept: what it adds to the weights of a base, and its projected text.
+
+A safetensors file with one tensor ``values``, float32 or float16. Which numbers they are stands in
+the header's notes: first A (r, n) and B (out, r) of each layer of ``ranks``, in that order, then
+``key`` and ``value`` of the text in the shapes of their slots. Where the projections of the text
+are adapted themselves, the ``text`` (T, D) and A and B of ``text_ranks`` follow: a blend of two
+concepts needs them, since its text meets both changes.
+
+The page of the phone reads the same file: ``device_bridge/page/concepts.js``.
+Source of the blending: W + (1 - s) s1 B1 A1 + s s2 B2 A2, see :func:`backend.distill.lora.blend`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from backend.export.slots import Slot
+
+FORMAT = 1
+MOST_BYTES = 16 * 1024 * 1024
+"""Bytes of the largest file that is read; the largest adapters of phone networks have 200 kB."""
+MOST_RANK = 1024
+KEY, VALUE = "tb.key", "tb.value"
+TEXT_LAYERS = {"tb.k2": KEY, "tb.v2": VALUE}
+"""Layers that project the text, and the slot of what they make of it."""
+Precision = Literal["float32", "float16"]
+_TYPES = {"float32": ("F32", "<f4"), "float16": ("F16", "<f2")}
+_MOST_HEADER = 256 * 1024
+_TENSOR = "values"
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class ConceptError(ValueError):
+    """A concept's file that cannot be read or does not fit; the message says what is wrong."""
+
+    for_user = True
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What one concept adds: pairs A (r, n), B (out, r) of layers, key and value of its text.
+
+    ``text`` (T, D) and ``text_pairs`` are there where the projections of the text are adapted.
+    All float32. ``base`` is the digest of the base that it belongs to.
+    """
+
+    pairs: Mapping[str, Pair]
+    scale: float
+    key: np.ndarray
+    value: np.ndarray
+    base: str
+    text: np.ndarray | None = None
+    text_pairs: Mapping[str, Pair] = field(default_factory=dict)
+
+
+def write(concept: Concept, precision: Precision = "float32") -> bytes:
+    """Return the bytes of a concept's file."""
+    name, dtype = _TYPES[precision]
+    parts = [part for pair in concept.pairs.values() for part in pair]
+    parts += [concept.key, concept.value]
+    notes: dict[str, Any] = {
+        "format": FORMAT,
+        "base": concept.base,
+        "scale": concept.scale,
+        "ranks": {layer: len(a) for layer, (a, _) in concept.pairs.items()},
+    }
+    if concept.text is not None:
+        notes["text"] = list(concept.text.shape)
+        notes["text_ranks"] = {layer: len(a) for layer, (a, _) in concept.text_pairs.items()}
+        parts += [concept.text, *(part for pair in concept.text_pairs.values() for part in pair)]
+    values = np.concatenate([part.ravel() for part in parts]).astype(dtype)
+    if not np.isfinite(values).all():
+        raise ConceptError("A number of the adapter is not finite or too large for float16.")
+    header = {
+        "__metadata__": {"fretsaw.concept": json.dumps(notes, separators=(",", ":"))},
+        _TENSOR: {"dtype": name, "shape": [values.size], "data_offsets": [0, values.nbytes]},
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + values.tobytes()
+
+
+def read(data: bytes, slots: Sequence[Slot]) -> Concept:
+    """Read what :func:`write` gave, for a graph with weights in ``slots``.
+
+    Raises:
+        ConceptError: no such file, damaged, or of another network.
+    """
+    try:
+        notes, values = _opened(data)
+        return _split(notes, values, {slot.name: slot for slot in slots})
+    except ConceptError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise ConceptError(f"This is no concept's file ({type(error).__name__}).") from error
+
+
+def merged(
+    weights: bytes, slots: Sequence[Slot], mix: Sequence[tuple[Concept, float]]
+) -> bytearray:
+    """Return the base's ``weights`` with the concepts of ``mix`` added in their shares.
+
+    Deltas B A are mixed, not A and B, which would mix products that belong to neither concept.
+    Key and value are mixed too; where the projections of the text are adapted, the products of one
+    concept's change and the other's text are added. Float32 throughout.
+    """
+    out = bytearray(weights)
+    places = {slot.name: slot for slot in slots}
+    for concept, share in mix:
+        for layer, (a, b) in concept.pairs.items():
+            view = _view(out, places[f"{layer}.weight"])
+            view += (np.float32(share * concept.scale) * (b @ a)).reshape(view.shape)
+    for name in (KEY, VALUE):
+        view = _view(out, places[name])
+        view[:] = sum(
+            np.float32(share) * (concept.key if name == KEY else concept.value)
+            for concept, share in mix
+        )
+    if len(mix) == 2:
+        (first, _), (second, share) = mix
+        for layer, name in TEXT_LAYERS.items():
+            _cross(_view(out, places[name]), first, second, share, layer)
+    return out
+
+
+def _cross(view: np.ndarray, first: Concept, second: Concept, share: float, layer: str) -> None:
+    """Subtract s (1 - s) (d1 - d2)(t1 - t2) from a mixed projection (1, heads, T, c).
+
+    With changes d and texts t, it is the difference between the mix of the projections and the
+    projection of the mixed text by the mixed layer.
+    """
+    if first.text is None or second.text is None or share in (0.0, 1.0):
+        return
+    tokens = view.shape[2]
+    apart = _padded(first.text, tokens) - _padded(second.text, tokens)  # (T, D)
+    total = np.zeros((tokens, view.shape[1] * view.shape[3]), np.float32)
+    for concept, sign in ((first, 1.0), (second, -1.0)):
+        if layer in concept.text_pairs:
+            a, b = concept.text_pairs[layer]
+            total += np.float32(sign * concept.scale) * ((apart @ a.T) @ b.T)
+    heads = total.reshape(tokens, view.shape[1], view.shape[3]).transpose(1, 0, 2)
+    view -= np.float32(share * (1 - share)) * heads[None]
+
+
+def _padded(text: np.ndarray, tokens: int) -> np.ndarray:
+    return np.pad(text, ((0, tokens - len(text)), (0, 0)))
+
+
+def _view(weights: bytearray, slot: Slot) -> np.ndarray:
+    count = math.prod(slot.shape)
+    return np.frombuffer(weights, "<f4", count, slot.offset).reshape(slot.shape)
+
+
+def _opened(data: bytes) -> tuple[dict[str, Any], np.ndarray]:
+    if len(data) > MOST_BYTES:
+        raise ConceptError(f"A concept's file of {len(data)} bytes is above {MOST_BYTES}.")
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(_MOST_HEADER, len(data) - 8):
+        raise ConceptError("A concept's file is cut off.")
+    header = json.loads(data[8 : 8 + length])
+    notes = json.loads(header["__metadata__"]["fretsaw.concept"])
+    if notes["format"] != FORMAT:
+        raise ConceptError(f"A concept's file is of the format {notes['format']}, not {FORMAT}.")
+    about = header[_TENSOR]
+    dtype = next((d for name, d in _TYPES.values() if name == about["dtype"]), None)
+    if dtype is None:
+        raise ConceptError(f"A concept's numbers are of the type {about['dtype']}.")
+    values = np.frombuffer(data[8 + length :], dtype).astype(np.float32)
+    if about["shape"] != [values.size] or about["data_offsets"] != [0, len(data) - 8 - length]:
+        raise ConceptError("A concept's file is not as long as it says.")
+    if not np.isfinite(values).all():
+        raise ConceptError("A concept's file holds numbers that are not finite.")
+    return notes, values
+
+
+def _split(notes: dict[str, Any], values: np.ndarray, places: Mapping[str, Slot]) -> Concept:
+    rest = _Parts(values)
+    pairs = {}
+    for layer, rank in _ranks(notes["ranks"]):
+        slot = places.get(f"{layer}.weight")
+        if slot is None or len(slot.shape) not in (2, 4):
+            raise ConceptError(f'A concept changes a layer "{layer}", which the base has not.')
+        pairs[layer] = rest.pair(rank, slot.shape[0], math.prod(slot.shape[1:]))
+    key, value = (rest.take(places[name].shape) for name in (KEY, VALUE))
+    text, text_pairs = None, {}
+    if "text" in notes:
+        _, heads, most, head = places[KEY].shape
+        tokens, dim = notes["text"]
+        if not (0 <= tokens <= most and 1 <= dim <= 65_536):
+            raise ConceptError(f"A concept's text has the shape {tokens} x {dim}.")
+        text = rest.take((tokens, dim))
+        for layer, rank in _ranks(notes["text_ranks"]):
+            if layer not in TEXT_LAYERS:
+                raise ConceptError(f'A concept projects its text by "{layer}".')
+            text_pairs[layer] = rest.pair(rank, heads * head, dim)
+    rest.end()
+    scale = float(notes["scale"])
+    if not math.isfinite(scale):
+        raise ConceptError("A concept's scale is not finite.")
+    return Concept(pairs, scale, key, value, str(notes["base"]), text, text_pairs)
+
+
+def _ranks(ranks: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for layer, rank in ranks.items():
+        if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= MOST_RANK:
+            raise ConceptError(f'A concept\'s rank of "{layer[:60]}" is {str(rank)[:20]}.')
+        yield layer, rank
+
+
+class _Parts:
+    """Takes arrays off the front of a row of numbers."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values, self._at = values, 0
+
+    def take(self, shape: tuple[int, ...]) -> np.ndarray:
+        count = math.prod(shape)
+        if self._at + count > self._values.size:
+            raise ConceptError("A concept's file has fewer numbers than it says.")
+        part = self._values[self._at : self._at + count].reshape(shape)
+        self._at += count
+        return part
+
+    def pair(self, rank: int, out: int, inputs: int) -> Pair:
+        return self.take((rank, inputs)), self.take((out, rank))
+
+    def end(self) -> None:
+        if self._at != self._values.size:
+            raise ConceptError("A concept's file has more numbers than it says.")

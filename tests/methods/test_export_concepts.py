@@ -1,0 +1,261 @@
+"""export.concepts: base once, small files; what they say, merged and mixed, is what torch makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from backend.concept_values import Adapter, ConceptBase, Concepts
+from backend.core.artifact import Artifact
+from backend.core.context import Context, QuietContext
+from backend.core.errors import FretsawError
+from backend.data.preprocess import ImageInput
+from backend.distill import lora
+from backend.export import concept_file, concepts
+from backend.export.concept_file import ConceptError
+from backend.export.runtime import session
+from backend.export.slots import Slot
+from backend.methods.e2gan import BlendParams, MergeParams, e2gan_blend, e2gan_merge
+from backend.methods.e2gan_parts import attached
+from backend.methods.export_concepts import ConceptsExportParams, export_concepts
+from tests.methods.test_e2gan import adapter, base
+
+
+def ranked(of: ConceptBase, seed: int, scale: float = 1.0, *, text: bool = False) -> Adapter:
+    """Return a random adapter; with ``text`` it changes how the text is projected, too."""
+    made = adapter(of, seed, scale)
+    if text:
+        return made
+    ranks = {k: r for k, r in made.ranks.items() if k not in ("tb.k2", "tb.v2")}
+    tensors = {k: t for k, t in made.tensors.items() if k[:-2] in ranks}
+    return replace(made, ranks=ranks, tensors=tensors)
+
+
+def exported(
+    folder: Path, of: ConceptBase, adapters: list[Adapter], **params: Any
+) -> tuple[Artifact, QuietContext]:
+    folder.mkdir(parents=True, exist_ok=True)
+    ctx = QuietContext(folder=folder)
+    return export_concepts(ctx, ConceptsExportParams(**params), of, adapters), ctx
+
+
+def parts(artifact: Artifact) -> tuple[bytes, list[Slot], list[concept_file.Concept]]:
+    places = [Slot(n, tuple(s), o, b) for n, s, o, b in artifact.facts["slots"]]
+    weights = artifact.weights
+    assert weights is not None
+    folder = artifact.path.parent
+    read = [
+        concept_file.read((folder / one["adapter"]).read_bytes(), places)
+        for one in artifact.facts["concepts"]
+    ]
+    return weights.read_bytes(), places, read
+
+
+def computed(artifact: Artifact, mix: list[tuple[concept_file.Concept, float]]) -> np.ndarray:
+    """Return what the switching graph computes for a mix of concepts, on the golden input."""
+    weights, places, _ = parts(artifact)
+    merged = concept_file.merged(weights, places, mix)
+    assert artifact.golden is not None
+    feeds = {"image": np.load(artifact.golden)["input"]}
+    feeds |= concepts.told(merged, places, artifact.facts["inputs"])
+    run = session(artifact.path.parent / artifact.facts["switch"])
+    return run.run(None, feeds)[0]
+
+
+@torch.no_grad()
+def expected(artifact: Artifact, of: ConceptBase, one: Adapter | None) -> np.ndarray:
+    assert artifact.golden is not None
+    made = e2gan_merge(QuietContext(), MergeParams(), of, one)
+    return made.module(torch.from_numpy(np.load(artifact.golden)["input"])).numpy()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, ConceptBase, list[Adapter]]:
+    """A concept of the base, an adapter, and one that changes how the text is projected, too."""
+    of = base()
+    adapters = [ranked(of, 1, 0.5), ranked(of, 2, 1.5, text=True)]
+    return exported(tmp_path_factory.mktemp("mixed"), of, adapters, concepts="all")[0], of, adapters
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, ConceptBase, Context]:
+    """Two adapters of the same name."""
+    of = base()
+    same = [replace(ranked(of, seed), concept="Ink & Wash!") for seed in (1, 2)]
+    artifact, ctx = exported(tmp_path_factory.mktemp("plain"), of, same)
+    return artifact, of, ctx
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.8, 1.0])
+def test_every_mix_of_two_concepts_is_the_merged_blend(mixed: Any, share: float) -> None:
+    artifact, of, (one, two) = mixed
+    _, _, (_, first, second) = parts(artifact)
+    assert second.text_pairs, "the hard case: the text is projected by changed layers"
+    blend = e2gan_blend(QuietContext(), BlendParams(share=share), one, two)
+    found = computed(artifact, [(first, 1 - share), (second, share)])
+    assert np.abs(found - expected(artifact, of, blend)).max() <= 1e-4
+
+
+def test_pure_concepts_are_the_merged_networks(mixed: Any) -> None:
+    artifact, of, (one, two) = mixed
+    _, _, (night, first, second) = parts(artifact)
+    pictures = [expected(artifact, of, which) for which in (None, one, two)]
+    for concept, picture in zip((night, first, second), pictures, strict=True):
+        assert np.abs(computed(artifact, [(concept, 1.0)]) - picture).max() <= 1e-4
+    assert min(np.abs(pictures[i] - pictures[i - 1]).max() for i in range(3)) > 0.05
+
+
+def test_a_concept_of_the_base_blends_with_one_that_adapts_the_text(mixed: Any) -> None:
+    artifact, of, (_, two) = mixed
+    _, _, (night, _, second) = parts(artifact)
+    assert not night.pairs
+    none = replace(
+        two,
+        tensors={k: torch.zeros_like(t) for k, t in two.tensors.items()},
+        text=of.concepts.text("night"),
+    )
+    blend = e2gan_blend(QuietContext(), BlendParams(share=0.3), none, two)
+    found = computed(artifact, [(night, 0.7), (second, 0.3)])
+    assert np.abs(found - expected(artifact, of, blend)).max() <= 1e-4
+
+
+def test_the_sampled_golden_is_of_the_concept(mixed: Any) -> None:
+    artifact, of, (one, _) = mixed
+    kept = np.load(artifact.path.parent / artifact.facts["concepts"][1]["golden"])
+    step = int(kept["step"])
+    assert np.abs(kept["output"] - expected(artifact, of, one)[:, :, ::step, ::step]).max() <= 1e-4
+
+
+def test_the_base_is_stored_once_and_a_concept_holds_its_numbers_alone(
+    plain: Any, tmp_path: Path
+) -> None:
+    artifact, of, ctx = plain
+    entry, other = artifact.facts["concepts"]
+    assert (entry["id"], other["id"]) == ("ink-wash", "ink-wash-2")
+    assert {entry["kind"], other["kind"]} == {"adapter"}
+    one = ranked(of, 1)
+    heads, tokens, channels = 2, 5, 16
+    numbers = one.parameters + 2 * tokens * channels
+    data = (artifact.path.parent / entry["adapter"]).read_bytes()
+    header = int.from_bytes(data[:8], "little")
+    assert len(data) == 8 + header + 4 * numbers
+    assert header < 32 * (len(one.ranks) + 8)
+    _, _, read = parts(artifact)
+    assert read[1].text is None
+    assert read[1].key.shape == (1, heads, tokens, channels // heads)
+    metrics = {k: v for _, row in ctx.metrics for k, v in row.items()}
+    assert metrics["base_bytes"] == artifact.weights.stat().st_size
+    assert metrics["adapter_bytes"] == len(data)
+    assert artifact.facts["parity"]["max_error"] <= 1e-4
+    artifact.save(tmp_path)
+    again = Artifact.load(tmp_path)
+    assert {path.name for path in again.others.values()} <= {p.name for p in tmp_path.iterdir()}
+    (tmp_path / entry["adapter"]).write_bytes(data[:-4])
+    with pytest.raises(ValueError, match="was changed"):
+        Artifact.load(tmp_path)
+
+
+def test_half_precision_halves_the_file_and_says_what_it_costs(
+    plain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, of, _ = plain
+    one = ranked(of, 1)
+    said: list[str] = []
+    monkeypatch.setattr(QuietContext, "log", lambda _, text, level="info": said.append(level))
+    monkeypatch.setattr("backend.methods.export_concepts.MOST_GMACS", 1e-6)
+    half, _ = exported(tmp_path, of, [one], precision="float16")
+    assert "warning" in said, "a network above the limit is exported, with a word"
+    whole, small = (a.facts["concepts"][0] for a in (full, half))
+    assert small["bytes"] < 0.6 * whole["bytes"]
+    assert whole["rounding"] is None
+    found = np.abs(computed(half, [(parts(half)[2][0], 1.0)]) - expected(half, of, one)).max()
+    assert small["rounding"] == pytest.approx(float(found), abs=1e-4)
+    assert 0 < small["rounding"] < 0.05
+    assert small["max_error"] <= 1e-4, "the file is computed as it is"
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    of, other = base(), base(7)
+    with pytest.raises(FretsawError, match="another base"):
+        exported(tmp_path, other, [ranked(of, 1)])
+    with pytest.raises(FretsawError, match='not trained on "day"'):
+        exported(tmp_path, of, [], concepts="day")
+    bare = of.trained(of.module, Concepts({}, {}, "random"))
+    with pytest.raises(FretsawError, match="knows no concept"):
+        exported(tmp_path, bare, [])
+    odd = replace(of, image=ImageInput(3, 36, 32, (0.5,) * 3, (0.5,) * 3))
+    with pytest.raises(FretsawError, match="multiples of 8"):
+        exported(tmp_path, odd, [])
+    short = replace(ranked(of, 1), text=torch.randn(4, 6))
+    with pytest.raises(FretsawError, match="4 to 5 tokens"):
+        exported(tmp_path, of, [short], concepts="night")
+
+
+def cut(data: bytes) -> bytes:
+    return data[:-4]
+
+
+def longer(data: bytes) -> bytes:
+    return data + bytes(4)
+
+
+def header_beyond(data: bytes) -> bytes:
+    return (2**40).to_bytes(8, "little") + data[8:]
+
+
+def other_layer(data: bytes) -> bytes:
+    return data.replace(b"down.1", b"dawn.1")
+
+
+def other_rank(data: bytes) -> bytes:
+    return data.replace(b"down.1\\\":2", b"down.1\\\":3")
+
+
+def great_rank(data: bytes) -> bytes:
+    return data.replace(b"down.1\\\":2", b"down.1\\\":-")
+
+
+def other_format(data: bytes) -> bytes:
+    return data.replace(b"format\\\":1", b"format\\\":9")
+
+
+def other_type(data: bytes) -> bytes:
+    return data.replace(b'"F32"', b'"F64"')
+
+
+def not_finite(data: bytes) -> bytes:
+    return data[:-4] + np.float32(np.nan).tobytes()
+
+
+def oversize(data: bytes) -> bytes:
+    return data + bytes(concept_file.MOST_BYTES)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut, longer, header_beyond, other_layer, other_rank, great_rank, other_format, other_type,
+     not_finite, oversize, lambda _: b"", lambda _: b"\0" * 64],
+)  # fmt: skip
+def test_a_damaged_file_is_refused_in_words(damage: Any) -> None:
+    whole, places = made_file()
+    damaged = damage(whole)
+    assert damaged != whole
+    with pytest.raises(ConceptError, match=r"\.$"):
+        concept_file.read(damaged, places)
+
+
+def made_file() -> tuple[bytes, list[Slot]]:
+    of = base()
+    one = ranked(of, 1, text=True)
+    network = attached(of, one.ranks, one.scale, 0)
+    lora.load_adapter_state(network, one.tensors)
+    made = e2gan_merge(QuietContext(), MergeParams(), of, one)
+    concept = concepts.concept_of(made.module, one.tensors, one.ranks, 1.0, "b", one.text)
+    state = made.module.state_dict()
+    places = [Slot(n, tuple(t.shape), 0, 4 * t.numel()) for n, t in state.items()]
+    return concept_file.write(concept), places
