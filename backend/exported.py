@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 TASK = "image_to_image"
-_THUMB = 96  # pixels
+THUMB = 96  # pixels
 _JPEG = 80
 
 
@@ -105,12 +105,12 @@ def random_pictures(image: ImageInput, count: int, seed: int) -> Tensor:
     return image.to_float(pixels).contiguous()
 
 
-def write_thumb(edited: np.ndarray, path: Path) -> Path:
-    """Write one picture (H, W, 3) uint8 as a small JPEG; return ``path``."""
+def write_thumb(edited: np.ndarray, path: Path, side: int = THUMB) -> Path:
+    """Write one picture (H, W, 3) uint8 as a JPEG of at most ``side`` pixels; return ``path``."""
     from PIL import Image
 
     picture = Image.fromarray(edited)
-    picture.thumbnail((_THUMB, _THUMB), Image.Resampling.LANCZOS)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG, optimize=True)
     write_atomic(path, buffer.getvalue())

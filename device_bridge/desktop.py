@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.core.errors import FretsawError
-from device_bridge.frames import HEADER, Frame
-from device_bridge.protocol import MAX_FRAME, ProtocolError
+from device_bridge.frames import HEADER, Frame, mix_message
+from device_bridge.protocol import MAX_FRAME, Mix, ProtocolError
 
 ANSWER_S = 20.0
 IDLE_S = 60.0
@@ -21,6 +21,7 @@ class _Worker:
     process: asyncio.subprocess.Process
     folder: Path
     end: asyncio.TimerHandle | None = None
+    mix: Mix | None = None
 
 
 class Desktop:
@@ -30,8 +31,8 @@ class Desktop:
         self._workers: dict[str, _Worker] = {}
         self._lock = asyncio.Lock()
 
-    async def compute(self, id: str, folder: Path, frame: Frame) -> Frame:
-        """Return the edited picture for ``frame``.
+    async def compute(self, id: str, folder: Path, frame: Frame, mix: Mix | None = None) -> Frame:
+        """Return the edited picture for ``frame``, of a mix of concepts where the edit has some.
 
         Raises:
             FretsawError: the worker cannot run this edit, and why.
@@ -40,6 +41,8 @@ class Desktop:
             worker = await self._worker(id, folder)
             try:
                 async with asyncio.timeout(ANSWER_S):
+                    if mix is not None and mix != worker.mix:
+                        _tell(worker, mix)
                     return await _ask(worker.process, frame)
             except (OSError, TimeoutError, ProtocolError, asyncio.IncompleteReadError) as error:
                 why = await self._why(id)
@@ -84,6 +87,12 @@ class Desktop:
         _, said = await worker.process.communicate()
         lines = said.decode(errors="replace").strip().splitlines()
         return lines[-1].rstrip(".") if lines else ""
+
+
+def _tell(worker: _Worker, mix: Mix) -> None:
+    assert worker.process.stdin is not None
+    worker.process.stdin.write(mix_message(mix.model_dump_json()))
+    worker.mix = mix
 
 
 async def _ask(process: asyncio.subprocess.Process, frame: Frame) -> Frame:

@@ -70,6 +70,7 @@ _STAGES: dict[str, str] = {
     "golden": "golden",
     "camera": "camera",
     "run": "backend",
+    "concept": "model",
 }
 _COMMANDS = {"listen": "listening", "certificate": "certificate", "code": "code"}
 

@@ -13,7 +13,16 @@ import numpy as np
 from backend.core.artifact import Artifact, file_sha256
 from backend.core.errors import FretsawError
 from backend.core.files import inside
-from device_bridge.protocol import FileOffer, Offer, PictureFormat
+from device_bridge.concepts import concept_set
+from device_bridge.protocol import (
+    MAX_JSON,
+    ConceptShown,
+    FileOffer,
+    Mix,
+    Offer,
+    PictureFormat,
+    ProtocolError,
+)
 from device_bridge.wire import Push
 
 DEFAULT_SIZE = 256
@@ -65,7 +74,7 @@ class Edits:
                 f"The description of {artifact.path.name} is damaged.", _AGAIN
             ) from error
         old = self.edits.get(push.id)
-        self._before = {file.sha256 for file in old.offer.files} if old else set()
+        self._before = {file.sha256 for file in _all_files(old.offer)} if old else set()
         run = Path(push.run) if push.run else None
         edit = Edit(offer, Path(push.folder), run, push.node)
         self.edits[push.id] = edit
@@ -80,13 +89,29 @@ class Edits:
 
     def _let_go(self) -> None:
         """Forget files that no edit names any more, but for those of the version before."""
-        named = {file.sha256 for edit in self.edits.values() for file in edit.offer.files}
+        named = {file.sha256 for edit in self.edits.values() for file in _all_files(edit.offer)}
         for sha256 in [one for one in self.files if one not in named | self._before]:
             del self.files[sha256]
 
     def content(self, sha256: str) -> Content | None:
         """Return the file of a hash, if one of the edits was ever offered with it."""
         return self.files.get(sha256)
+
+    def require_known(self, message: Any) -> None:
+        """Check that a phone names only concepts that its edit has; edits may be gone meanwhile.
+
+        Raises:
+            ProtocolError: another concept.
+        """
+        edit = self.edits.get(getattr(message, "id", None) or "")
+        is_shown = isinstance(message, ConceptShown)
+        mix = message.mix if is_shown else getattr(message, "concept", None)
+        if edit is None or mix is None:
+            return
+        known = {one.id for one in edit.offer.concepts.concepts} if edit.offer.concepts else set()
+        for id in mix.ids if isinstance(mix, Mix) else (mix,):
+            if id not in known:
+                raise ProtocolError(f'The edit "{message.id}" has no concept "{id}".')
 
     def of_graph(self, id: str, graph: str) -> Edit | None:
         """Return the edit ``id`` if its graph is the one of that hash."""
@@ -96,7 +121,7 @@ class Edits:
 
     def _offer(self, push: Push, artifact: Artifact) -> Offer:
         gmacs = artifact.facts.get("gmacs")
-        return Offer(
+        offer = Offer(
             id=push.id,
             name=push.name,
             files=self._files(artifact, Path(push.folder)),
@@ -107,10 +132,21 @@ class Edits:
             note=push.note,
             show=push.show,
             following=push.following,
+            concepts=concept_set(artifact, self.file, self.data),
         )
+        if len(offer.model_dump_json(exclude_none=True)) > MAX_JSON:
+            raise FretsawError(
+                f"{artifact.path.name} holds more concepts than one message to a phone can name.",
+                "Export fewer of them, or give them shorter names.",
+            )
+        return offer
 
     def _files(self, artifact: Artifact, folder: Path) -> list[FileOffer]:
-        files = [self._file("graph", artifact.path, artifact.sha256)]
+        files = [self.file("graph", artifact.path, artifact.sha256)]
+        switch = artifact.facts.get("switch")
+        if switch:
+            path = artifact.others[str(switch)]
+            files.append(self.file("switch", path, file_sha256(path)))
         weights = artifact.facts.get("weights")
         if weights:
             path = inside(folder, str(weights["path"]))
@@ -118,18 +154,19 @@ class Edits:
                 raise FretsawError(
                     f"The weights beside {artifact.path.name} are not whole.", _AGAIN
                 )
-            offer = self._file("weights", path, weights["sha256"])
+            offer = self.file("weights", path, weights["sha256"])
             files.append(offer.model_copy(update={"path": str(weights["path"])}))
         if artifact.golden is not None:
-            files.append(self._data("golden", _golden(artifact.golden)))
+            files.append(self.data("golden", _golden(artifact.golden)))
         thumb = artifact.facts.get("thumb")
         if thumb:
             path = inside(folder, str(thumb))
             if path.is_file():
-                files.append(self._file("thumb", path, file_sha256(path)))
+                files.append(self.file("thumb", path, file_sha256(path)))
         return files
 
-    def _file(self, role: Any, path: Path, sha256: str) -> FileOffer:
+    def file(self, role: Any, path: Path, sha256: str) -> FileOffer:
+        """Give out a file of an artefact, as it is now."""
         size = path.stat().st_size
         if size <= MOST_IN_MEMORY:
             # The next epoch may be written over the file while a phone still fetches this one.
@@ -141,10 +178,16 @@ class Edits:
             self.files[sha256] = Content(size, path=path)
         return FileOffer(role=role, sha256=sha256, bytes=size)
 
-    def _data(self, role: Any, data: bytes) -> FileOffer:
+    def data(self, role: Any, data: bytes) -> FileOffer:
+        """Give out bytes that are made here."""
         sha256 = hashlib.sha256(data).hexdigest()
         self.files[sha256] = Content(len(data), data=data)
         return FileOffer(role=role, sha256=sha256, bytes=len(data))
+
+
+def _all_files(offer: Offer) -> list[FileOffer]:
+    concepts = offer.concepts.concepts if offer.concepts else []
+    return [*offer.files, *(file for concept in concepts for file in concept.files)]
 
 
 def _load(folder: Path) -> Artifact:

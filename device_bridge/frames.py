@@ -51,3 +51,13 @@ class Frame:
         if at_ms != at_ms or abs(at_ms) > 1e15:
             raise ProtocolError("A picture message has no usable time.")
         return cls(magic.decode(), seq, at_ms, total_us, jpeg)
+
+
+MIX = b"MIX1"
+"""Begins what the server tells its own worker: a mix of concepts as JSON in a picture's place."""
+
+
+def mix_message(text: str) -> bytes:
+    """Return the message that tells a worker which mix of concepts to compute from now on."""
+    data = text.encode()
+    return HEADER.pack(MIX, 0, 0.0, len(data), 0) + data

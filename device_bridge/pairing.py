@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from device_bridge.concept_words import Mix
 from device_bridge.protocol import PAIR_FAILURES_PER_MINUTE, TOKEN_LIFE_S
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -45,6 +46,8 @@ class Session:
     began: float = field(default=0.0)
     shown: str = ""
     """The edit that the person at the phone chose last."""
+    mix: Mix | None = None
+    """The concept of it, where it has several."""
 
 
 class PairingError(Exception):

@@ -10,7 +10,22 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+
+from device_bridge.concept_words import ConceptSet as ConceptSet
+from device_bridge.concept_words import ConceptShown as ConceptShown
+from device_bridge.concept_words import Mix as Mix
+from device_bridge.concept_words import ShowConcept as ShowConcept
+from device_bridge.words import Backend as Backend
+from device_bridge.words import Count as Count
+from device_bridge.words import EditId as EditId
+from device_bridge.words import FileOffer as FileOffer
+from device_bridge.words import Message as Message
+from device_bridge.words import Milliseconds as Milliseconds
+from device_bridge.words import ProtocolError as ProtocolError
+from device_bridge.words import Sha as Sha
+from device_bridge.words import Text as Text
+from device_bridge.words import Words as Words
 
 VERSION = 1
 MAX_JSON = 64 * 1024
@@ -26,27 +41,6 @@ HEARTBEAT_S = 8.0
 TOKEN_LIFE_S = 120.0
 PAIR_FAILURES_PER_MINUTE = 5
 
-Text = Annotated[str, Field(max_length=400)]
-Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-EditId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
-
-
-class ProtocolError(ValueError):
-    """A message that cannot be taken; the text says what is wrong with it."""
-
-
-class Words(BaseModel):
-    """A frozen record that ignores fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class _Message(Words):
-    v: Literal[1] = 1
-
-
 # ---- descriptions that several messages share -------------------------------------------------
 
 
@@ -60,17 +54,6 @@ class PictureFormat(Words):
     bias: list[float] = Field(min_length=1, max_length=3)
 
 
-class FileOffer(Words):
-    """One file of an edit, fetched by its hash from ``/model/<sha256>``."""
-
-    role: Literal["graph", "weights", "golden", "thumb"]
-    sha256: Sha
-    bytes: int = Field(ge=1, le=512 * 1024 * 1024)
-    path: str = Field(
-        default="", max_length=200, description="Name by which the graph refers to its weights."
-    )
-
-
 class Gpu(Words):
     """The WebGPU adapter of a phone."""
 
@@ -80,8 +63,6 @@ class Gpu(Words):
     fallback: bool = False
 
 
-Backend = Literal["wasm-1", "wasm-2", "wasm-4", "webgpu", "desktop"]
-"""What computes: WASM with 1, 2 or 4 threads, WebGPU, or the desktop for a phone that cannot."""
 Step = Literal[
     "page", "code", "allowed", "secure", "camera", "backend", "memory", "model", "golden"
 ]
@@ -98,7 +79,7 @@ class StageTimes(Words):
 # ---- phone to studio --------------------------------------------------------------------------
 
 
-class Hello(_Message):
+class Hello(Message):
     """The first message of a phone."""
 
     t: Literal["hello"] = "hello"
@@ -115,7 +96,7 @@ class Hello(_Message):
     held: list[Sha] = Field(default_factory=list, max_length=256, description="Files it has.")
 
 
-class Check(_Message):
+class Check(Message):
     """The outcome of one step of the pair doctor."""
 
     t: Literal["check"] = "check"
@@ -124,7 +105,7 @@ class Check(_Message):
     text: Text = ""
 
 
-class FileProgress(_Message):
+class FileProgress(Message):
     """Bytes of an edit that have arrived."""
 
     t: Literal["progress"] = "progress"
@@ -133,7 +114,7 @@ class FileProgress(_Message):
     total: Count
 
 
-class Ready(_Message):
+class Ready(Message):
     """The edit's session is built; ``swap_ms`` from offer to the first frame it painted."""
 
     t: Literal["ready"] = "ready"
@@ -148,20 +129,23 @@ class Ready(_Message):
     )
 
 
-class Failed(_Message):
+class Failed(Message):
     """Something on the phone did not work; the live edit goes on."""
 
     t: Literal["failed"] = "failed"
     id: EditId | None = None
-    stage: Literal["download", "storage", "hash", "session", "operator", "golden", "camera", "run"]
+    stage: Literal[
+        "download", "storage", "hash", "session", "operator", "golden", "camera", "run", "concept"
+    ]
     text: Text
 
 
-class Golden(_Message):
+class Golden(Message):
     """Error of the phone against the golden pair, in units of the network's output."""
 
     t: Literal["golden"] = "golden"
     id: EditId
+    concept: EditId | None = Field(default=None, description="None: the edit as a whole.")
     backend: Backend
     max_error: float = Field(ge=0)
     mean_error: float = Field(ge=0)
@@ -178,7 +162,7 @@ class BackendTime(Words):
     error: Text = ""
 
 
-class BenchResult(_Message):
+class BenchResult(Message):
     """What a phone measured for an edit, one entry a backend; ``chosen`` is the fastest."""
 
     t: Literal["bench"] = "bench"
@@ -188,12 +172,13 @@ class BenchResult(_Message):
     chosen: Backend | None = None
 
 
-class Telemetry(_Message):
+class Telemetry(Message):
     """What one second of live frames took; sent at most 10 times a second."""
 
     t: Literal["tel"] = "tel"
     seq: Count
     id: EditId | None = None
+    concept: Mix | None = None
     backend: Backend | None = None
     fps: float = Field(ge=0, le=1000)
     ms: dict[Literal["grab", "pre", "run", "post", "paint", "total"], StageTimes]
@@ -204,7 +189,7 @@ class Telemetry(_Message):
     visible: bool = True
 
 
-class Note(_Message):
+class Note(Message):
     """What the person at the phone says of an edit: a thumb and words, kept with the run."""
 
     t: Literal["note"] = "note"
@@ -213,15 +198,16 @@ class Note(_Message):
     text: Text = ""
 
 
-class Chosen(_Message):
+class Chosen(Message):
     """The person at the phone switched to another installed edit, or changed the strength."""
 
     t: Literal["chosen"] = "chosen"
     id: EditId
     strength: float = Field(default=1.0, ge=0, le=1)
+    concept: Mix | None = Field(default=None, description="Of an edit that has several.")
 
 
-class Pong(_Message):
+class Pong(Message):
     """Answer to a ping: the phone's clock in ms."""
 
     t: Literal["pong"] = "pong"
@@ -240,6 +226,7 @@ FromPhone = Annotated[
     | Telemetry
     | Note
     | Chosen
+    | ConceptShown
     | Pong,
     Field(discriminator="t"),
 ]
@@ -247,7 +234,7 @@ FromPhone = Annotated[
 # ---- studio to phone --------------------------------------------------------------------------
 
 
-class Welcome(_Message):
+class Welcome(Message):
     """Answer to hello."""
 
     t: Literal["welcome"] = "welcome"
@@ -256,13 +243,13 @@ class Welcome(_Message):
     preview_fps: int = 8
 
 
-class Offer(_Message):
+class Offer(Message):
     """An edit to install, or a new version of an installed one (same ``id``)."""
 
     t: Literal["offer"] = "offer"
     id: EditId
     name: Text
-    files: list[FileOffer] = Field(min_length=1, max_length=4)
+    files: list[FileOffer] = Field(min_length=1, max_length=5)
     input: PictureFormat
     output: PictureFormat = Field(
         description="Pixels come back by u8 = x * scale + bias, rounded and clipped to 0..255."
@@ -272,16 +259,17 @@ class Offer(_Message):
     note: Text = Field(default="", description="A short line such as 'following, epoch 14'.")
     show: bool = Field(default=True, description="Switch to it as soon as it is ready.")
     following: bool = False
+    concepts: ConceptSet | None = None
 
 
-class Remove(_Message):
+class Remove(Message):
     """Take an edit off the phone."""
 
     t: Literal["remove"] = "remove"
     id: EditId
 
 
-class BenchWish(_Message):
+class BenchWish(Message):
     """Measure an edit on these backends; all that the phone has where none is named."""
 
     t: Literal["bench"] = "bench"
@@ -291,7 +279,7 @@ class BenchWish(_Message):
     backends: list[Backend] = Field(default_factory=list, max_length=8)
 
 
-class Live(_Message):
+class Live(Message):
     """How the live picture is to be sent; the camera itself needs a tap the first time."""
 
     t: Literal["live"] = "live"
@@ -302,21 +290,21 @@ class Live(_Message):
     split: bool = Field(default=False, description="Preview shows camera and edit side by side.")
 
 
-class Credit(_Message):
+class Credit(Message):
     """Permission for ``n`` more preview pictures; given by the painter."""
 
     t: Literal["credit"] = "credit"
     n: int = Field(ge=1, le=8)
 
 
-class Ping(_Message):
+class Ping(Message):
     """Are you there, and what does your clock say?"""
 
     t: Literal["ping"] = "ping"
     n: Count
 
 
-class Bye(_Message):
+class Bye(Message):
     """The studio ends the connection, and why."""
 
     t: Literal["bye"] = "bye"
@@ -324,7 +312,8 @@ class Bye(_Message):
 
 
 ToPhone = Annotated[
-    Welcome | Offer | Remove | BenchWish | Live | Credit | Ping | Bye, Field(discriminator="t")
+    Welcome | Offer | ShowConcept | Remove | BenchWish | Live | Credit | Ping | Bye,
+    Field(discriminator="t"),
 ]
 
 

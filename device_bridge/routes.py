@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import WSMsgType, web
 
 from device_bridge.downloads import send_content
+from device_bridge.listening import route_of
 from device_bridge.pairing import PairingError, Session
 from device_bridge.phones import Phone, refuse
 from device_bridge.protocol import HEARTBEAT_S, MAX_FRAME, MAX_SOCKET, ProtocolError
-from device_bridge.server import Server, route_of
+from device_bridge.server import Server
 
 COOKIE = "fretsaw"
 SECURE_COOKIE = "__Host-fretsaw"

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import errno
-import ipaddress
 import ssl
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
@@ -24,9 +22,11 @@ from backend.core.errors import FretsawError
 from device_bridge import protocol as say
 from device_bridge import wire
 from device_bridge.certificates import Authority, authority, local_name, server_context
+from device_bridge.concepts import can_switch, require_concept
 from device_bridge.desktop import Desktop
 from device_bridge.edits import Edits
 from device_bridge.frames import Frame
+from device_bridge.listening import LOOPBACK, cannot_listen, require_private
 from device_bridge.pages import PageFile, page_files
 from device_bridge.pairing import Pairing, Session
 from device_bridge.phones import START_CREDIT, Phone
@@ -34,9 +34,8 @@ from device_bridge.telemetry import RunNotes, is_run_folder
 
 Emit = Callable[[Any], bool]
 """Passes an event on; tells whether an older preview was dropped for it."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HANDSHAKE_S = 4.0
-_KEPT = (say.BenchResult, say.Golden, say.Note, say.Ready, say.Telemetry)
+_KEPT = (say.BenchResult, say.ConceptShown, say.Golden, say.Note, say.Ready, say.Telemetry)
 
 
 class Server:
@@ -91,7 +90,7 @@ class Server:
 
         await self._stop_listening()
         is_loopback = command.host in LOOPBACK
-        _require_private(command)
+        require_private(command)
         context: ssl.SSLContext | None = None
         self.ca = None
         try:
@@ -106,7 +105,7 @@ class Server:
             await web.TCPSite(runner, command.host, command.port, ssl_context=context).start()
         except (OSError, ValueError) as error:
             await self._stop_listening()
-            raise _cannot_listen(command, error) from error
+            raise cannot_listen(command, error) from error
         self.host, self.port = command.host, int(runner.addresses[0][1])
         self.emit(
             wire.Listening(
@@ -161,9 +160,12 @@ class Server:
             await phone.send(say.Remove(id=command.id))
 
     async def _tell(self, command: wire.Tell) -> None:
-        for device, phone in list(self.phones.items()):
-            if command.device in (None, device):
-                await phone.send(command.message)
+        phones = [p for d, p in list(self.phones.items()) if command.device in (None, d)]
+        if isinstance(command.message, say.ShowConcept):
+            require_concept(self.edits.edits.get(command.message.id), command.message)
+            phones = [phone for phone in phones if can_switch(phone, self.emit)]
+        for phone in phones:
+            await phone.send(command.message)
 
     async def close(self) -> None:
         """Say goodbye to all phones and stop listening."""
@@ -247,6 +249,7 @@ class Server:
         elif isinstance(message, say.Hello):
             await self._greet(phone, message)
         elif message is not None:
+            self.edits.require_known(message)
             self._keep(phone, message)
             self.emit(wire.Said(device=phone.session.device, message=message))
 
@@ -295,7 +298,8 @@ class Server:
             if edit is None:
                 return
             try:
-                answer = await self.desktop.compute(edit.offer.id, edit.folder, frame)
+                mix = phone.session.mix if edit.offer.concepts else None
+                answer = await self.desktop.compute(edit.offer.id, edit.folder, frame, mix)
             except FretsawError as error:
                 self.emit(wire.Trouble(text=error.message, remedy=error.remedy, command="desktop"))
                 return
@@ -303,7 +307,7 @@ class Server:
 
     def _keep(self, phone: Phone, message: Any) -> None:
         if isinstance(message, say.Chosen):
-            phone.session.shown = message.id
+            phone.session.shown, phone.session.mix = message.id, message.concept
         if not isinstance(message, _KEPT):
             return
         edit = self.edits.edits.get(message.id or "")
@@ -342,52 +346,6 @@ class Server:
                 )
 
         asyncio.get_running_loop().call_later(_HANDSHAKE_S, look)
-
-
-def route_of(host: str) -> Literal["usb", "wifi"]:
-    """Return by which route a phone came: only the cable leads to the loopback address."""
-    return "usb" if host in LOOPBACK else "wifi"
-
-
-def _require_private(command: wire.Listen) -> None:
-    """Refuse addresses that strangers could reach, and plain text on a network."""
-    if command.host in LOOPBACK:
-        return
-    try:
-        address = ipaddress.ip_address(command.host)
-    except ValueError:
-        raise FretsawError(
-            f'"{command.host}" is no address of a network.', "Choose a network from the list."
-        ) from None
-    if not address.is_private or address.is_unspecified:
-        raise FretsawError(
-            f"{command.host} can be reached from outside, so the studio does not listen there.",
-            "Choose a home or office network, or USB.",
-        )
-    if not command.tls and not address.is_loopback:
-        raise FretsawError(
-            "On a network the studio listens with a certificate only.", "Leave TLS on, or use USB."
-        )
-
-
-def _cannot_listen(command: wire.Listen, error: OSError | ValueError) -> FretsawError:
-    code = error.errno if isinstance(error, OSError) else None
-    if code == errno.EADDRINUSE:
-        return FretsawError(
-            f"Port {command.port} of {command.host} is taken by another program.",
-            "Choose another port, or 0 for any.",
-        )
-    if code == errno.EADDRNOTAVAIL or isinstance(error, ValueError):
-        return FretsawError(
-            f"This computer does not have the address {command.host} any more.",
-            "Choose another network.",
-        )
-    if code in (errno.EACCES, errno.EPERM):
-        return FretsawError(
-            f"The system does not allow listening on port {command.port}.",
-            "Choose a port above 1023.",
-        )
-    return FretsawError(f"The studio cannot listen on {command.host}: {error}.", "Try USB.")
 
 
 @contextlib.asynccontextmanager

@@ -6,10 +6,10 @@ import json
 import time
 from pathlib import Path
 
-from device_bridge.protocol import BenchResult, Golden, Note, Ready, Telemetry
+from device_bridge.protocol import BenchResult, ConceptShown, Golden, Note, Ready, Telemetry
 
 FILE = "phone.jsonl"
-Kept = BenchResult | Golden | Note | Ready | Telemetry
+Kept = BenchResult | ConceptShown | Golden | Note | Ready | Telemetry
 _TELEMETRY_EVERY_S = 5.0
 
 

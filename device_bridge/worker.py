@@ -13,9 +13,10 @@ from PIL import Image
 
 from backend.core.artifact import Artifact
 from backend.core.errors import FretsawError
+from device_bridge.concepts import Mixer
 from device_bridge.edits import Edits
-from device_bridge.frames import HEADER, Frame
-from device_bridge.protocol import MAX_FRAME, Offer
+from device_bridge.frames import HEADER, MIX, Frame
+from device_bridge.protocol import MAX_FRAME, Mix, Offer
 from device_bridge.wire import Push
 
 MOST_PIXELS = 4096 * 4096
@@ -29,11 +30,16 @@ def serve(folder: Path, source: BinaryIO, sink: BinaryIO) -> None:
     """
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     offer = Edits().push(Push(folder=str(folder), id="edit", name="edit")).offer
-    session = _session(Artifact.load(folder))
+    artifact = Artifact.load(folder)
+    mixer = Mixer(artifact) if offer.concepts else None
+    session = _session(artifact, mixer)
     while len(head := source.read(HEADER.size)) == HEADER.size:
-        length = HEADER.unpack(head)[3]
+        magic, _, _, length, _ = HEADER.unpack(head)
         if length > MAX_FRAME:
             raise FretsawError("A picture is too large.", "Send a smaller one.")
+        if magic == MIX:
+            session = _session(artifact, mixer, Mix.model_validate_json(source.read(length)))
+            continue
         frame = Frame.unpack(head + source.read(length))
         began = time.perf_counter()
         jpeg = _edited(session, offer, frame.jpeg)
@@ -61,7 +67,11 @@ def timing(folder: Path, runs: int, warmup: int = 5) -> list[float]:
     return times
 
 
-def _session(artifact: Artifact) -> Any:
+def _session(artifact: Artifact, mixer: Mixer | None = None, mix: Mix | None = None) -> Any:
+    """Open the graph; its weights are those of ``mix`` where the artefact holds concepts.
+
+    A new session takes some 30 ms here, one picture, and its blocked layouts are worth it.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -69,8 +79,14 @@ def _session(artifact: Artifact) -> Any:
     if artifact.format == "onnx-qdq":
         # 8-bit kernels of x86 without VNNI saturate; computed in float it is what phones compute.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source: str | bytes = str(artifact.path)
+    if mixer is not None:
+        source, weights = artifact.path.read_bytes(), bytes(mixer.weights(mix or mixer.first))
+        options.add_external_initializers_from_files_in_memory(
+            [mixer.location], [weights], [len(weights)]
+        )
     try:
-        return ort.InferenceSession(str(artifact.path), options, ["CPUExecutionProvider"])
+        return ort.InferenceSession(source, options, ["CPUExecutionProvider"])
     except Exception as error:
         raise FretsawError(
             f"ONNX Runtime cannot open {artifact.path.name}: {str(error).splitlines()[0][:200]}.",

@@ -12,6 +12,7 @@ from backend.core.schema import defaults
 
 MOST = 3
 _SET = re.compile(r"\bset (\w+) to (\d+)\b")
+_DOWNLOAD = "allow the download"
 _SMALLER = ("batch", "batch_size", "size", "image_size", "width", "samples", "limit")
 """Parameters that take less memory when they are halved, the ones that cost least first."""
 
@@ -26,9 +27,11 @@ class Remedy:
     value: Any
 
 
-def remedy_for(graph: Graph, node: str, error: str) -> Remedy | None:
+def remedy_for(graph: Graph, specs: Specs, node: str, error: str) -> Remedy | None:
     """Return the change that an error proposes, if the document still has what it is about."""
-    return next(iter(remedies_for(graph, {}, node, error)), None)
+    if node not in graph.nodes:
+        return None
+    return next(_named(graph, specs, node, error), None)
 
 
 def remedies_for(graph: Graph, specs: Specs, node: str, error: str) -> list[Remedy]:
@@ -39,17 +42,22 @@ def remedies_for(graph: Graph, specs: Specs, node: str, error: str) -> list[Reme
     """
     if node not in graph.nodes:
         return []
-    found = list(_named(graph, node, error))
+    found = list(_named(graph, specs, node, error))
     if "out of memory" in error.lower() and not graph.circle():
         taken = {(remedy.node, remedy.param) for remedy in found}
         found += [r for r in _smaller(graph, specs, node) if (r.node, r.param) not in taken]
     return found[:MOST]
 
 
-def _named(graph: Graph, node: str, error: str) -> Iterator[Remedy]:
+def _named(graph: Graph, specs: Specs, node: str, error: str) -> Iterator[Remedy]:
+    params = graph.nodes[node].params
     for param, value in _SET.findall(error):
-        if graph.nodes[node].params.get(param) != int(value):
+        if params.get(param) != int(value):
             yield Remedy(f"Set {param} to {value}", node, param, int(value))
+    if _DOWNLOAD in error.lower() and not params.get("download"):
+        spec = specs.get(graph.nodes[node].type)
+        if spec is not None and "download" in spec.params.get("properties", {}):
+            yield Remedy("Allow the download", node, "download", True)
 
 
 def _smaller(graph: Graph, specs: Specs, node: str) -> Iterator[Remedy]:

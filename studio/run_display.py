@@ -128,10 +128,10 @@ class RunDisplay(QObject):
 
     def _remedy(self, run: str, error: str) -> tuple[str, Callable[[], None]] | None:
         """A click that changes the document as the error proposes; applies to the next run."""
-        document = self._session.document
+        document, specs = self._session.document, self._session.catalog.specs
         nodes = self._session.runner.watch(run).fold.nodes
         failed = next((node for node, it in nodes.items() if it.state == "failed"), "")
-        found = remedy_for(document.graph, failed, error)
+        found = remedy_for(document.graph, specs, failed, error)
         if found is None:
             return None
         values = {found.param: found.value}

@@ -32,8 +32,10 @@ def test_opens_without_problems_and_says_what_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda p: p.stem)
 def test_runs_with_the_tiny_preset_and_ends_in_a_report(path: Path) -> None:
-    if any(node.type == "teacher.vintagify" for node in Graph.load(path).nodes.values()):
-        require("vintagify")
+    kinds = {node.type for node in Graph.load(path).nodes.values()}
+    for kind, component in (("teacher.vintagify", "vintagify"), ("e2gan.concepts", "minilm")):
+        if kind in kinds:
+            require(component)
     code, out, err = call("run", str(path), "--preset", "tiny", "--json")
     assert code == 0, err
     result = json.loads(out.strip().split("\n")[-1])
@@ -77,9 +79,9 @@ def test_the_benchmark_of_generators_opens_without_problems(teacher: str, source
 
 
 def test_the_benchmark_of_cat_opens_without_problems() -> None:
-    from backend.bench.cat import ARMS, _emoji_graph, _vintage_graph
+    from backend.bench import cat
 
-    for full in (False, True):
-        graphs = [_emoji_graph(arm, 1, full) for arm in ARMS]
-        for graph in [*graphs, _vintage_graph("bundled", full)]:
-            assert checked(graph, current())[1] == []
+    graphs = [cat.emoji_graph(arm, 1, full) for arm in cat.ARMS for full in (False, True)]
+    graphs += [cat.emoji_teacher_graph(), cat.vintage_student_graph()]
+    for graph in [*graphs, cat.vintage_test_graph("bundled")]:
+        assert checked(graph, current())[1] == []

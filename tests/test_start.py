@@ -360,6 +360,31 @@ def test_every_check_runs_and_one_failure_decides(
     assert capsys.readouterr().out.endswith("== pytest (failed before it: mypy)\n")
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_emoji_are_fetched_while_the_checks_run(
+    code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+
+    class Fetching:
+        def wait(self) -> int:
+            assert len(folders) == len(checks.CHECKS)
+            return code
+
+    def call(command: list[str], env: dict[str, str]) -> int:
+        folders.append(env.get("FRETSAW_EMOJI"))
+        return 0
+
+    monkeypatch.setenv("FRETSAW_REQUIRE", "chromium,emoji")
+    monkeypatch.delenv("FRETSAW_EMOJI", raising=False)
+    monkeypatch.setattr(checks, "require", lambda names: None)
+    monkeypatch.setattr(checks, "fetch_emoji", Fetching)
+    monkeypatch.setattr(checks.subprocess, "call", call)
+    assert checks.main(["-k", "core"]) == 0
+    assert set(folders) == {str(checks.EMOJI)}
+    assert ("cannot be downloaded" in capsys.readouterr().out) == bool(code)
+
+
 def test_constraints_cover_every_requirement_of_the_project() -> None:
     import tomllib
 

@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.bench.session import Session, figure, output_folder, print_table
 from backend.core.artifact import Artifact
 from backend.core.graph import Graph
 from backend.core.run import Run
 
-EMOJI_TEACHER = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji_teacher"
+if TYPE_CHECKING:
+    from backend.values import Generator
+
+_MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
+EMOJI_TEACHER = _MODELS / "emoji_teacher"
+VINTAGE_STUDENT = _MODELS / "vintage_student"
 # How the channels are chosen, and the feature loss. The uniform student is taught as CAT's is.
 ARMS = {
     "cat": ("scores", "ka"),
     "no_distill": ("scores", "none"),
     "uniform": ("uniform", "ka"),
 }
+# Chosen on validation emoji, the same for all arms.
+_EMOJI_PLAN = {"ratio": 0.1, "lower": 8}
 _EMOJI = {
+    "epochs": 4,
     "batch": 8,
-    "lr": 1e-3,
+    "lr": 2e-3,
+    "crop": 48,
     "disc_layers": 2,
     "disc_width": 16,
     "small": 0.0,
     "weight": 1.0,
 }
-_VINTAGE = {"batch": 4, "lr": 1e-3, "crop": 64, "crops": 2, "small": 0.0, "adversarial": 0.0}
+_FULL = 4
+"""Times the epochs of ``--full``."""
+# An instance norm forgets how bright a picture is, and the vintage edit is one of colours.
+_VINTAGE_PLAN = {"ratio": 0.05, "lower": 16, "multiple": 8, "convention": "input"}
+_VINTAGE = {
+    "epochs": 10,
+    "batch": 4,
+    "lr": 2e-3,
+    "crop": 64,
+    "crops": 16,
+    "small": 0.0,
+    "adversarial": 0.0,
+    "loss": "none",
+}
 
 
 def bench(session: Session) -> dict[str, Any]:
-    """Train every arm of every seed; the test pictures are read once by each."""
+    """Train every arm of every seed on emoji; measure the kept student of photos."""
     seeds = range(5) if session.full else range(3)
     arms = [(arm, seed) for seed in seeds for arm in ARMS]
-    source = _source()
-    graphs = [_vintage_graph(source, session.full)]
-    graphs += [_emoji_graph(arm, seed, session.full) for arm, seed in arms]
+    graphs = [vintage_test_graph(_source())]
+    graphs += [emoji_graph(arm, seed, session.full) for arm, seed in arms]
     vintage, *runs = session.run(graphs, ("pairs", "distill"))
-    emoji = _emoji_figures(dict(zip(arms, runs, strict=True)))
+    emoji, others = _emoji_figures(dict(zip(arms, runs, strict=True)))
     found = {
         "emoji": emoji,
         "vintage": _vintage_figures(vintage),
         "step_overhead": round(_step_overhead(), 4),
     }
     rows = [(name, statistics.mean(v), *v) for name, v in emoji.items() if isinstance(v, list)]
-    print_table(("emoji", "mean", *(f"seed {s}" for s in seeds)), rows)
+    print_table(("emoji", "mean", *(f"seed {s}" for s in seeds)), [*rows, *others.items()])
+    for line in _verdicts(emoji):
+        print(line)
     print_table(("vintage", "figure"), list(found["vintage"].items()))
     print(
         f"A step with kernel alignment takes {found['step_overhead']:.3f} times the plain step, "
@@ -58,65 +82,113 @@ def bench(session: Session) -> dict[str, Any]:
 # -- emoji -----------------------------------------------------------------------------------------
 
 
-def _emoji_graph(arm: str, seed: int, full: bool) -> Graph:
-    """Pairs, teacher, plan, student, lesson and test; all but the arm is equal for a seed."""
+def emoji_teacher_graph() -> Graph:
+    """Return the graph that made the kept teacher."""
+    graph = Graph("emoji-teacher")
+    graph.add("data.emoji", "emoji")
+    graph.add("cat.teacher", "teacher", {"size": 64, "width": 16})
+    training = {"epochs": 16, "batch": 8, "lr": 2e-3, "crop": 56, "decay": 0.3, "small": 0.0}
+    opponent = {"adversarial": 1.0, "disc_layers": 2, "disc_width": 16}
+    graph.add("train.image_to_image", "train", {**training, **opponent})
+    graph.connect("teacher.generator", "train.model")
+    graph.connect("emoji.pairs", "train.pairs")
+    return graph
+
+
+def emoji_graph(arm: str, seed: int, full: bool) -> Graph:
+    """Pairs, teacher, plan, student and lesson; all but the arm is equal for a seed."""
     choice, loss = ARMS[arm]
     graph = Graph(f"bench-cat-{arm}-{seed}", seed)
     graph.add("data.emoji", "pairs", {"download": True})
     graph.add("teacher.torch", "teacher", {"file": str(EMOJI_TEACHER)})
-    plan = {"ratio": 0.1, "lower": 4, "choice": choice}
-    _student(graph, plan, {**_EMOJI, "epochs": 32 if full else 8, "loss": loss})
+    epochs = _EMOJI["epochs"] * (_FULL if full else 1)
+    lesson = {**_EMOJI, "epochs": epochs, "loss": loss}
+    _add_student(graph, {**_EMOJI_PLAN, "choice": choice}, {}, lesson)
     return graph
 
 
-def _student(graph: Graph, plan: dict[str, Any], lesson: dict[str, Any]) -> None:
-    """Add what both halves share: plan, shrink, distil, evaluate."""
+def _add_student(
+    graph: Graph, plan: dict[str, Any], shrink: dict[str, Any], lesson: dict[str, Any]
+) -> None:
+    """Add what both halves share: plan, shrink, distil."""
     graph.add("cat.plan", "plan", plan)
     graph.connect("teacher.generator", "plan.model")
-    graph.add("cat.shrink", "student")
+    graph.add("cat.shrink", "student", shrink)
     graph.connect("teacher.generator", "student.model")
     graph.connect("plan.plan", "student.plan")
     graph.add("cat.distill", "distill", lesson)
     graph.connect("student.generator", "distill.student")
     graph.connect("teacher.generator", "distill.teacher")
     graph.connect("pairs.pairs", "distill.pairs")
-    graph.add("evaluate.images", "test", {"kid": "on"})
-    graph.connect("distill.generator", "test.model")
-    graph.connect("pairs.pairs", "test.pairs")
 
 
-def _emoji_figures(runs: dict[tuple[str, int], Run]) -> dict[str, Any]:
+def _emoji_figures(
+    runs: Mapping[tuple[str, int], Run],
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the figures by arm, and what they are to be seen beside; the test pairs are read once.
+
+    KID of all students is against the same features of the wanted pictures.
+    """
+    from backend.core.context import QuietContext
+    from backend.data.pairs import open_pairs
+    from backend.methods.evaluate_images import measure
+    from backend.metrics.kid import FeatureNet
+    from backend.values import Generator, Pairs
+
+    first = next(iter(runs.values()))
+    pairs = Pairs.load(Path(output_folder(first, "pairs", "pairs")))
+    edits = {
+        key: _edit(Generator.load(Path(output_folder(run, "distill", "generator"))))
+        for key, run in runs.items()
+    }
+    others = {"teacher": _edit(Generator.load(EMOJI_TEACHER)), "no edit": lambda pixels: pixels}
+    measured = measure(
+        QuietContext(0),
+        open_pairs(pairs.manifest, "test"),
+        {**{"-".join(map(str, key)): edit for key, edit in edits.items()}, **others},
+        batch=32,
+        features=FeatureNet(),
+    )
+    kid = {name: one.value for name, one in measured.kid.items()}
+    l1 = {name: float(values.mean()) for name, values in measured.l1.items()}
     found: dict[str, Any] = {
         "macs_ratio": round(max(figure(run, "plan", "ratio") for run in runs.values()), 4)
     }
-    for name in ("kid", "l1"):
+    for name, values in (("kid", kid), ("l1", l1)):
         for arm in ARMS:
-            mine = [run for (one, _), run in runs.items() if one == arm]
-            values = [figure(r, "test", "kid") if name == "kid" else _l1(r) for r in mine]
-            found[f"{name}_{arm}"] = [round(value, 5) for value in values]
-    return found
+            mine = [values[f"{one}-{seed}"] for one, seed in runs if one == arm]
+            found[f"{name}_{arm}"] = [round(value, 5) for value in mine]
+    beside = {f"{w}, {n}": v[n] for n in others for w, v in (("kid", kid), ("l1", l1))}
+    return found, beside | {"kid, floor": next(iter(measured.kid.values())).floor}
 
 
-def _l1(run: Run) -> float:
-    """Return the mean absolute error on the test pairs, on a scale of 0..1."""
-    import numpy as np
-
-    from backend.data.pairs import open_pairs
+def _edit(model: Generator) -> Callable[[Any], Any]:
     from backend.models.editing import edit_pictures
-    from backend.values import Generator, Pairs
 
-    model = Generator.load(Path(output_folder(run, "distill", "generator")))
-    test = open_pairs(Pairs.load(Path(output_folder(run, "pairs", "pairs"))).manifest, "test")
-    errors = []
-    for start in range(0, len(test), 32):
-        sources, targets = test.take(np.arange(start, min(start + 32, len(test))))
-        made = edit_pictures(
-            model.module.eval(), sources, model.image, low=model.low, high=model.high,
+    def edit(pixels: Any) -> Any:
+        return edit_pictures(
+            model.module.eval(), pixels, model.image, low=model.low, high=model.high,
             any_size=model.any_size, multiple=model.multiple,
         )[0]  # fmt: skip
-        gaps = np.abs(made.astype(np.float64) - targets) / 255
-        errors += gaps.mean((1, 2, 3)).tolist()
-    return statistics.mean(errors)
+
+    return edit
+
+
+def _verdicts(emoji: Mapping[str, Any]) -> list[str]:
+    """Return in words what the differences over paired seeds show."""
+    words = {"no_distill": "the same student without distillation", "uniform": "a uniform student"}
+    lines = []
+    for other, named in words.items():
+        found = []
+        for name in ("kid", "l1"):
+            pairs = zip(emoji[f"{name}_{other}"], emoji[f"{name}_cat"], strict=True)
+            gaps = [theirs - ours for theirs, ours in pairs]
+            mean = statistics.mean(gaps)
+            error = statistics.stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.inf
+            word = "better" if mean > error else "worse" if mean < -error else "no different"
+            found.append(f"{word} in {name.upper()} ({mean:+.4f}, standard error {error:.4f})")
+        lines.append(f"CAT against {named}: {' and '.join(found)}.")
+    return lines
 
 
 # -- vintage ---------------------------------------------------------------------------------------
@@ -128,42 +200,53 @@ def _source() -> str:
     return "gcompris" if gcompris.is_here() else "bundled"
 
 
-def _vintage_graph(source: str, full: bool) -> Graph:
-    """Photos, the pretrained generator, its pairs, its student, and both as files."""
-    graph = Graph("bench-cat-vintage")
-    share = 0.2 if source == "gcompris" else 0.45
-    graph.add("data.photos", "photos", {"source": source, "test_fraction": share})
-    graph.add("teacher.vintagify", "teacher")
-    graph.add("data.pairs", "pairs")
-    graph.connect("photos.data", "pairs.photos")
-    graph.connect("teacher.generator", "pairs.teacher")
-    _student(
-        graph,
-        {"ratio": 0.05, "lower": 8, "multiple": 8, "convention": "input"},
-        {**_VINTAGE, "epochs": 40 if full else 10},
-    )
-    graph.add("cat.plan", "paper", {"ratio": 0.05, "lower": 8, "multiple": 8})
-    graph.connect("teacher.generator", "paper.model")
-    for name, model in (("teacher_file", "teacher.generator"), ("file", "distill.generator")):
+def vintage_student_graph() -> Graph:
+    """Return the graph that made the kept student of photos."""
+    graph = _vintage("vintage-student", "gcompris")
+    _add_student(graph, _VINTAGE_PLAN, {"norms": "drop"}, _VINTAGE)
+    return graph
+
+
+def vintage_test_graph(source: str) -> Graph:
+    """Photos, the pretrained generator, its pairs; the kept student, and both as files."""
+    graph = _vintage("bench-cat-vintage", source)
+    graph.add("teacher.torch", "student", {"file": str(VINTAGE_STUDENT)})
+    graph.add("evaluate.images", "test", {"kid": "on"})
+    graph.connect("student.generator", "test.model")
+    graph.connect("pairs.pairs", "test.pairs")
+    for name, model in (("teacher_file", "teacher.generator"), ("file", "student.generator")):
         graph.add("export.onnx", name, {"dynamic_batch": False, "checked": 2})
         graph.connect(model, f"{name}.model")
         graph.connect("pairs.pairs", f"{name}.data")
     return graph
 
 
+def _vintage(name: str, source: str) -> Graph:
+    graph = Graph(name)
+    # Of nine photos four are held out: a floor of KID needs as many.
+    share = 0.2 if source == "gcompris" else 0.45
+    graph.add("data.photos", "photos", {"source": source, "test_fraction": share})
+    graph.add("teacher.vintagify", "teacher")
+    graph.add("data.pairs", "pairs")
+    graph.connect("photos.data", "pairs.photos")
+    graph.connect("teacher.generator", "pairs.teacher")
+    return graph
+
+
 def _vintage_figures(run: Run) -> dict[str, Any]:
     from backend.export.latency import compare_latency
+    from backend.values import Generator
 
-    files = [
-        Artifact.load(Path(output_folder(run, name, "artifact"))).path
-        for name in ("teacher_file", "file")
-    ]
+    folders = [output_folder(run, name, "artifact") for name in ("teacher_file", "file")]
+    files = [Artifact.load(Path(folder)).path for folder in folders]
     teacher, student = (found.median_ms for found in compare_latency(files, seconds=8.0))
     names = ("psnr", "psnr_identity", "psnr_colour", "kid", "kid_colour")
     psnr, identity, colour, kid, kid_colour = (figure(run, "test", name) for name in names)
+    big = Generator.load(Path(output_folder(run, "teacher", "generator")))
+    small = Generator.load(VINTAGE_STUDENT)
     return {
-        "macs_ratio": round(figure(run, "plan", "ratio"), 4),
-        "macs_ratio_paper": round(_paper_ratio(run), 4),
+        "macs_ratio": round(_macs(small, "input") / _macs(big, "input"), 4),
+        "macs_ratio_paper": round(_macs(small, "output") / _macs(big, "output"), 4),
         "ort_speedup": round(teacher / student, 2),
         "psnr_cat": round(psnr, 3),
         "psnr_identity": round(identity, 3),
@@ -174,13 +257,18 @@ def _vintage_figures(run: Run) -> dict[str, Any]:
     }
 
 
-def _paper_ratio(run: Run) -> float:
-    """Return the MAC ratio of the same student as papers on GAN compression count."""
-    from backend.values import CutPlan
+def _macs(model: Generator, convention: Any) -> float:
+    """Return the MACs of a picture; papers on GAN compression count by "output" size."""
+    from backend.prune.channels import find_channels
 
-    plan = CutPlan.load(Path(output_folder(run, "plan", "plan")))
-    paper = CutPlan.load(Path(output_folder(run, "paper", "plan"))).space
-    return paper.cost(plan.widths) / paper.cost(paper.full_widths)
+    size = (model.image.channels, model.image.height, model.image.width)
+    channels = find_channels(model.module, size, convention=convention)
+    widths = {name: group.width for name, group in channels.groups.items()}
+
+    def side(one: str | int) -> int:
+        return one if isinstance(one, int) else widths[one]
+
+    return sum(term.factor * side(term.inputs) * side(term.outputs) for term in channels.terms)
 
 
 # -- step time -------------------------------------------------------------------------------------
@@ -202,7 +290,7 @@ def _step_overhead(rounds: int = 21) -> float:
     torch.manual_seed(0)
     ctx = QuietContext(0)
     teacher = Generator.load(EMOJI_TEACHER)
-    plan = cat_plan(ctx, PlanParams(ratio=0.1, lower=4), teacher).plan
+    plan = cat_plan(ctx, PlanParams(**_EMOJI_PLAN), teacher).plan
     student = cat_shrink(ctx, ShrinkParams(), teacher, plan)
     inputs, targets = torch.rand(8, 3, 64, 64) * 2 - 1, torch.rand(8, 3, 64, 64) * 2 - 1
 

@@ -23,8 +23,9 @@ _MOST_STEPS = 200
 class ScoreGroup(BaseModel):
     """Channels that stay or go together, with the score (norm scale) of each.
 
-    ``lower`` and ``upper`` bound the width; a lower bound of 0 lets the whole group vanish. Without
-    ``scores`` the group keeps its ``width``.
+    ``lower`` and ``upper`` bound the width; a lower bound of 0 lets the whole group vanish. The
+    width is rounded down to a multiple of ``step`` where the bounds allow it. Without ``scores``
+    the group keeps its ``width``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class ScoreGroup(BaseModel):
     lower: int = Field(default=1, ge=0)
     upper: int | None = Field(default=None, ge=1)
     stage: str = ""
+    step: int = Field(default=1, ge=1)
 
     @cached_property
     def ordered(self) -> list[float]:
@@ -49,7 +51,7 @@ class ScoreGroup(BaseModel):
         if not self.scores:
             return self.width
         kept = self.width - bisect_right(self.ordered, threshold)
-        kept = max(kept, min(self.lower, self.width))
+        kept = max(kept // self.step * self.step, min(self.lower, self.width))
         if self.upper is not None:
             kept = min(kept, self.upper)
         if multiple > 1:
@@ -196,7 +198,11 @@ class ChannelSpace(BaseModel):
             widths = {
                 group.name: group.width
                 if not group.scores
-                else max(1, min(group.lower, group.width), round(group.width * step / steps))
+                else max(
+                    group.step,
+                    min(group.lower, group.width),
+                    round(group.width * step / steps) // group.step * group.step,
+                )
                 for group in self.groups
             }
             if self.cost(widths) <= target:

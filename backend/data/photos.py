@@ -138,18 +138,30 @@ def chosen(manifest: Manifest, split: Split) -> np.ndarray:
 
 
 def open_photos(manifest: Manifest, split: Split) -> PhotoImages:
-    """Return the crops of the photos of a split, all crops of a photo one after the other."""
-    return PhotoImages(manifest, chosen(manifest, split))
+    """Return the crops of the photos of a split, all crops of a photo one after the other.
+
+    ``options["kept"]`` may name a part of them by split, as lists of indices.
+    """
+    kept = manifest.options.get("kept", {}).get(split)
+    which = None if kept is None else np.asarray(kept, np.int64)
+    return PhotoImages(manifest, chosen(manifest, split), which)
 
 
 class PhotoImages:
-    """Crops of photographs, decoded when they are taken: (N, size, size, 3), no labels."""
+    """Crops of photographs, decoded when they are taken: (N, size, size, 3), no labels.
 
-    def __init__(self, manifest: Manifest, indices: np.ndarray) -> None:
+    ``kept`` (N,) are indices into the crops of all photos; None: every crop.
+    """
+
+    def __init__(
+        self, manifest: Manifest, indices: np.ndarray, kept: np.ndarray | None = None
+    ) -> None:
         options = manifest.options
         self.crops: int = options["crops"]
         self.photos = np.repeat(indices, self.crops)  # (N,) index into the files of the manifest
         self.places = np.tile(np.arange(self.crops), len(indices))  # (N,) number of the crop
+        if kept is not None:
+            self.photos, self.places = self.photos[kept], self.places[kept]
         self.labels = np.zeros(len(self.photos), np.int64)
         self.shape = (options["size"], options["size"], 3)
         self._files = manifest.files

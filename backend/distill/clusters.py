@@ -11,6 +11,8 @@ import numpy as np
 
 Selection = Literal["nearest", "random", "farthest"]
 
+_SIDE = 16  # pixels that pictures are made to for their colours and coarse shapes
+
 
 class ClusterError(ValueError):
     """A choice that cannot be made; the message says how many there are."""
@@ -50,12 +52,18 @@ def kmeans(points: np.ndarray, k: int, *, seed: int = 0, rounds: int = 100) -> n
 
 
 def choose(
-    features: np.ndarray, count: int, *, how: Selection = "nearest", seed: int = 0
+    features: np.ndarray,
+    count: int,
+    *,
+    how: Selection = "nearest",
+    each: int = 1,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return ``count`` distinct indices of ``features`` (N, D), in rising order.
 
-    "nearest" makes ``count`` clusters of the normalised features and takes the point nearest to
-    each centre; "farthest" takes points far from all chosen ones; "random" is the baseline.
+    "nearest" makes ``count / each`` clusters of the normalised features and takes the ``each``
+    points nearest to each centre; where a cluster has fewer, others give more. "farthest" takes
+    points far from all chosen ones; "random" is the baseline.
 
     Raises:
         ClusterError: ``count`` is above N.
@@ -65,17 +73,53 @@ def choose(
     if how == "random":
         picked = np.random.default_rng(seed).permutation(len(features))[:count]
         return np.sort(picked)
-    points = np.asarray(features, np.float64)
-    points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    points = normalised(features)
     if how == "farthest":
         return _farthest(points, count, seed)
-    labels = kmeans(points, count, seed=seed)
-    picked = []
-    for cluster in range(count):
+    labels = kmeans(points, -(-count // each), seed=seed)
+    turns = np.zeros(len(points), np.int64)  # 0 for the nearest of its cluster, 1 for the next
+    gaps = np.zeros(len(points))
+    for cluster in range(labels.max() + 1):
         members = np.flatnonzero(labels == cluster)
-        centre = points[members].mean(0, keepdims=True)
-        picked.append(int(members[_distances(points[members], centre)[:, 0].argmin()]))
-    return np.sort(np.array(picked))
+        gaps[members] = _distances(points[members], points[members].mean(0, keepdims=True))[:, 0]
+        turns[members[np.argsort(gaps[members], kind="stable")]] = np.arange(len(members))
+    return np.sort(np.lexsort((gaps, turns))[:count])
+
+
+def normalised(features: np.ndarray) -> np.ndarray:
+    """Return features (N, D) at unit length, float64."""
+    points = np.asarray(features, np.float64)
+    return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+
+
+def coverage(features: np.ndarray, chosen: np.ndarray) -> float:
+    """Return the mean distance of normalised features (N, D) to the nearest of those ``chosen``."""
+    points = normalised(features)
+    return float(np.sqrt(_distances(points, points[chosen]).min(1)).mean())
+
+
+def pixel_features(pictures: np.ndarray, components: int = 32) -> np.ndarray:
+    """Return principal components (N, D) of pictures (N, H, W, 3) uint8, made small before.
+
+    They tell colours and coarse shapes, and need no network.
+
+    Raises:
+        ClusterError: pictures of less than 16 pixels.
+    """
+    n, high, wide = pictures.shape[:3]
+    if min(high, wide) < _SIDE:
+        raise ClusterError(
+            f"Pictures of {high} x {wide} pixels are too small to be compared; take {_SIDE} or "
+            "more."
+        )
+    rows, columns = (np.linspace(0, side, _SIDE + 1).round().astype(int) for side in (high, wide))
+    sums = np.add.reduceat(pictures.astype(np.float64), rows[:-1], 1)
+    sums = np.add.reduceat(sums, columns[:-1], 2)
+    areas = np.diff(rows)[:, None, None] * np.diff(columns)[None, :, None]
+    flat = (sums / areas).reshape(n, -1) / 255
+    flat = flat - flat.mean(0)
+    left, scale, _ = np.linalg.svd(flat, full_matrices=False)
+    return left[:, :components] * scale[:components]
 
 
 def _farthest(points: np.ndarray, count: int, seed: int) -> np.ndarray:

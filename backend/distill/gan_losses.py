@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -55,3 +55,25 @@ def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
         raise ValueError(f"{len(real)} and {len(fake)} levels of features cannot be matched.")
     pairs = zip(real[:-1], fake[:-1], strict=True)
     return torch.stack([F.l1_loss(b, a.detach()) for a, b in pairs]).mean()
+
+
+def over_scales(loss: Callable[..., Tensor], *scores: Tensor | Sequence[Tensor]) -> Tensor:
+    """Return ``loss`` of scores, or its mean over the scales of a discriminator that has several.
+
+    Source: Wang et al., pix2pixHD, CVPR 2018, eq. 3, divided by the number of scales as SPADE does.
+    """
+    if isinstance(scores[0], Tensor):
+        return loss(*scores)
+    return torch.stack([loss(*one) for one in zip(*scores, strict=True)]).mean()
+
+
+def scaled_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return the sum over levels, without the scores, of mean |real - fake|; the mean over scales.
+
+    Gradients go to ``fake`` only.
+    Source: Park et al., SPADE, CVPR 2019, as released: L1 of all levels but the last, over num_D.
+    """
+    parts = [
+        feature_matching(one, other) * (len(one) - 1) for one, other in zip(real, fake, strict=True)
+    ]
+    return torch.stack(parts).mean()

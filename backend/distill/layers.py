@@ -9,12 +9,14 @@ from backend.models.cyclegan import CycleGanGenerator
 from backend.models.cyclegan import ResidualBlock as CycleGanBlock
 from backend.models.generators import ResNetGenerator
 from backend.models.inception import InceptionGenerator
+from backend.models.spade import SpadeGenerator
 
 
 def alignment_layers(module: nn.Module) -> list[str]:
     """Return the names of the modules whose outputs are aligned, in order.
 
-    Source: CAT's released code: ``down_sampling.9`` and the ends of the three thirds of blocks.
+    Source: CAT's released code: ``down_sampling.9`` and the ends of the three thirds of blocks; of
+    a SPADE generator three of its blocks.
 
     Raises:
         AlignmentError: a generator whose parts are not known.
@@ -28,6 +30,8 @@ def alignment_layers(module: nn.Module) -> list[str]:
         blocks = [i for i, part in enumerate(module.model) if isinstance(part, CycleGanBlock)]
         ends = _thirds("model", len(blocks), first=blocks[0])
         return [f"model.{blocks[0] - 1}", *ends]
+    if isinstance(module, SpadeGenerator):
+        return ["head_0", "G_middle_1", "up_1"]
     raise AlignmentError(
         f"Where to align a {type(module).__name__} is not known; name the layers, such as "
         '"down, blocks.2".'

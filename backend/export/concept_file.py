@@ -97,7 +97,14 @@ def read(data: bytes, slots: Sequence[Slot]) -> Concept:
         return _split(notes, values, {slot.name: slot for slot in slots})
     except ConceptError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise ConceptError(f"This is no concept's file ({type(error).__name__}).") from error
 
 
@@ -116,7 +123,7 @@ def merged(
         for layer, (a, b) in concept.pairs.items():
             view = _view(out, places[f"{layer}.weight"])
             view += (np.float32(share * concept.scale) * (b @ a)).reshape(view.shape)
-    for name in (KEY, VALUE):
+    for name in (KEY, VALUE) if mix else ():
         view = _view(out, places[name])
         view[:] = sum(
             np.float32(share) * (concept.key if name == KEY else concept.value)

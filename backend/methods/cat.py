@@ -6,8 +6,9 @@ import copy
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
+from torch.nn.utils import parametrize
 
 from backend.core.channel_plan import ChannelSpace, CostTerm, ScoreGroup, spelled
 from backend.core.context import Context
@@ -18,6 +19,7 @@ from backend.data.preprocess import ImageInput
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.prune.channels import Channels, find_channels
+from backend.prune.norms import begin_without_norms
 from backend.prune.shrink import shrink_plan
 from backend.values import Cost, CutPlan, Generator
 
@@ -223,6 +225,22 @@ class ShrinkParams(Params):
         description="Begin with the teacher's weights; off as in the paper's code.",
         json_schema_extra={"origin": "paper"},
     )
+    norms: Literal["keep", "drop"] = Field(
+        default="keep",
+        title="Norms",
+        description="As in the teacher (paper), or none: better for edits of colours, which an "
+        "instance norm forgets.",
+        json_schema_extra={"labels": {"keep": "As the teacher", "drop": "None (extra)"}},
+    )
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> ShrinkParams:
+        if self.inherit and self.norms == "drop":
+            raise ValueError(
+                "Inherited weights are worth nothing without their norms; keep the norms, or begin "
+                "with new weights."
+            )
+        return self
 
 
 @node("cat.shrink", title="CAT shrink")
@@ -241,11 +259,14 @@ def cat_shrink(ctx: Context, p: ShrinkParams, model: Generator, plan: CutPlan) -
         )
     label = f"{model.label} student"
     student = model.transformed("shrink.channels", shrink_plan(channels, plan.keep), label=label)
+    if p.norms == "drop":
+        student = student.transformed("norm.drop", {}, label=label)
     student.facts["epochs"] = 0
     if not p.inherit:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(ctx.seed)
-            initialise(student.module)
+            begin = initialise if p.norms == "keep" else begin_without_norms
+            begin(student.module)
     return student
 
 
@@ -253,7 +274,9 @@ def initialise(module: nn.Module) -> None:
     """Give convolutions N(0, 0.02) and norms N(1, 0.02) with zero shift, as CAT's code does."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(part.weight, 0.0, 0.02)
+            is_bound = parametrize.is_parametrized(part, "weight")  # spectral norm
+            weight = part.parametrizations.weight.original if is_bound else part.weight
+            nn.init.normal_(weight, 0.0, 0.02)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.BatchNorm2d | nn.InstanceNorm2d) and part.affine:
@@ -268,7 +291,7 @@ def _space(p: PlanParams, model: Generator, channels: Channels, cost: Cost | Non
     movable = [group for group in channels.groups.values() if not group.fixed]
     stream = max(movable, key=lambda group: len(group.cuts), default=None)
     for group in channels.groups.values():
-        lower = 0 if group.can_vanish else p.lower
+        lower = 0 if group.can_vanish else p.lower * group.step
         if group is stream and p.stream is not None:
             lower = max(lower, p.stream)
         first = bool(movable) and group is movable[0]
@@ -280,6 +303,7 @@ def _space(p: PlanParams, model: Generator, channels: Channels, cost: Cost | Non
                 lower=lower,
                 upper=p.upper if first else None,
                 stage=group.norm,
+                step=group.step,
             )
         )
     if not any(group.scores for group in groups):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -14,8 +15,10 @@ from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import node
 from backend.data.pairs import open_pairs
+from backend.data.vision import open_split
 from backend.distill.alignment import Adapters, Taps, alignment_loss, require_batch
 from backend.distill.layers import alignment_layers, channels_of
+from backend.methods.cat_pictures import LessonSheet
 from backend.methods.image_to_image import (
     ImageToImageParams,
     Snapshots,
@@ -25,8 +28,8 @@ from backend.methods.image_to_image import (
     verdict_of,
 )
 from backend.models.inception import least_side
-from backend.train.edits import Edit, fit_edits
-from backend.values import Discriminator, Generator, Pairs
+from backend.train.edits import Edit, EditEpoch, fit_edits
+from backend.values import Data, Discriminator, Generator, Pairs
 
 _DISTILL = "Distillation"
 
@@ -111,11 +114,13 @@ def cat_distill(
     teacher: Generator,
     pairs: Pairs,
     start: Discriminator | None = None,
+    real: Data | None = None,
 ) -> Distilled:
     """Train a student on pairs while its features are aligned with its teacher's.
 
     For a teacher without pairs of its own, make pairs with it first: its pictures are the target.
-    Link its discriminator to start from it, as the paper does.
+    Link its discriminator to start from it, as the paper does, and for a CycleGAN the pictures of
+    its target set: they are what that discriminator takes for real.
 
     Source: Jin et al., Teachers Do More Than Teach (CAT), CVPR 2021, sec. 3.3
     """
@@ -125,17 +130,28 @@ def cat_distill(
     module, master = copy.deepcopy(student.module), copy.deepcopy(teacher.module)
     lesson = Lesson(ctx, p, module, master)
     opponent = opponent_of(ctx, p, start)
+    snapshots = Snapshots(ctx, student)
+    pictures = LessonSheet(ctx, student, replace(teacher, module=master), pairs, p.shown)
+    plan = p.plan()
+    if pictures.has_targets:
+        plan = replace(plan, shown=0)  # a second sheet would be the same
+
+    def after(row: EditEpoch, kept: nn.Module) -> None:
+        snapshots(row, kept)
+        pictures(kept)
+
     epochs = fit_edits(
         ctx,
         Edit(module, student.image, student.low, student.high, student.any_size, student.multiple),
         open_pairs(pairs.manifest, "train"),
         validation_of(pairs.manifest),
-        p.plan(),
+        plan,
         discriminator=opponent.module,
         conditional=opponent.conditional,
         extra=lesson if p.loss != "none" else None,
         extra_parameters=lesson.parameters,
-        after_epoch=Snapshots(ctx, student),
+        after_epoch=after,
+        real=open_split(real.manifest, "train") if real is not None else None,
         state=lesson.state,
     )
     lesson.close()

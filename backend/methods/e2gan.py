@@ -105,6 +105,15 @@ def _base_files(p: LoadParams) -> Iterable[Path]:
     return [BUNDLED] if p.preset == "bundled" else []
 
 
+def _is_base(folder: Path) -> bool:
+    try:
+        recipe = json.loads(read_bytes(folder / "recipe.json"))
+        is_concept = recipe["builder"].startswith("zoo:concept_generator")
+        return is_concept and not recipe["transforms"]  # a fixed concept is one
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 @node("e2gan.load", title="Load concept base", views=("table",), reads=_base_files)
 def e2gan_load(ctx: Context, p: LoadParams) -> ConceptBase:
     """Load a trained base: the bundled one, or the output of a training of your own.
@@ -119,8 +128,7 @@ def e2gan_load(ctx: Context, p: LoadParams) -> ConceptBase:
             else f'The folder "{folder}" holds no concept base.',
             "Choose the folder of a base, or train one with Train concept base.",
         )
-    recipe = json.loads(read_bytes(folder / "recipe.json"))
-    if not str(recipe.get("builder", "")).startswith("zoo:concept_generator"):
+    if not _is_base(folder):
         raise FretsawError(
             f'The network in "{folder}" is no concept base.',
             "Choose the folder of a base, or train one with Train concept base.",

@@ -186,9 +186,7 @@ def freeze_all_but(module: nn.Module, groups: Iterable[str]) -> int:
 
 
 def judged_only(manifest: PairsManifest, most: int) -> PairsManifest:
-    """Return the pairs with at most ``most`` of validation, evenly spread, so that judging is quick."""
-    from dataclasses import replace
-
+    """Return the pairs with ``most`` of validation, evenly spread, so that judging is quick."""
     val = [i for i, pair in enumerate(manifest.pairs) if pair.split == "val"]
     picked = np.unique(np.linspace(0, len(val) - 1, min(most, len(val))).round().astype(int))
     kept = {val[i] for i in picked.tolist()}

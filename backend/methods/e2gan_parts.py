@@ -39,7 +39,7 @@ def attached(base: ConceptBase, ranks: Mapping[str, int], scale: float, seed: in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         plan = {"ranks": dict(ranks), "scale": scale}
-        return apply(base.module, base.recipe, "lora.attach", plan)[0]
+        return lora.fuse(apply(base.module, base.recipe, "lora.attach", plan)[0])
 
 
 def fixed(

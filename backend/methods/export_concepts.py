@@ -42,6 +42,7 @@ from backend.values import Artifact, Data, Generator, Pairs
 
 MOST_CONCEPTS = 64
 MOST_GMACS = 1.5
+_THUMB = 192  # pixels: the gallery shows them larger than a list of edits does
 _GOLDEN_SIDE = 64  # values of a side that a phone compares, for each concept
 
 
@@ -118,6 +119,10 @@ def export_concepts(
         )
     graph, shared = _write_base(ctx, base, first, chosen, shown)
     records, files = [], [_file(shared.switch)]
+    before = None
+    if shown is not None:
+        before = write_thumb(shown[0], graph.with_suffix(".before.jpg"), _THUMB)
+        files.append(_file(before))
     for i, entry in enumerate(chosen):
         record, made = _write_concept(ctx.folder, p, entry, shared, base)
         records.append(record)
@@ -144,6 +149,7 @@ def export_concepts(
             "inputs": sorted(shared.inputs),
             "slots": [[s.name, list(s.shape), s.offset, s.bytes] for s in shared.slots],
             "concepts": records,
+            "before": before.name if before is not None else None,
             "files": files,
             "parity": {"max_error": max(record["max_error"] for record in records)},
         },
@@ -300,6 +306,8 @@ def _write_concept(
         "numbers": one.parameters if one else 0,
         "max_error": error,
         "rounding": None if p.precision == "float32" else rounding,
+        "l1": one.facts.get("val_l1") if one else None,
+        "psnr": one.facts.get("val_psnr") if one else None,
     }, files
 
 
@@ -318,7 +326,8 @@ def _require_parity(expected: np.ndarray, found: np.ndarray, limit: float, name:
     error = float(np.abs(expected - found).max())
     if not error <= limit:
         raise ParityError(
-            f'The exported "{name}" differs from the network by {error:.3g}, allowed is {limit:.3g}.'
+            f'The exported "{name}" differs from the network by {error:.3g}, allowed is '
+            f"{limit:.3g}."
         )
     return error
 
@@ -336,7 +345,7 @@ def _thumb(module: nn.Module, picture: np.ndarray, base: ConceptBase, path: Path
     edited, _ = edit_pictures(
         module, picture[:1], base.image, low=-1.0, high=1.0, any_size=True, multiple=8
     )
-    return write_thumb(edited[0], path)
+    return write_thumb(edited[0], path, _THUMB)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -13,11 +13,13 @@ import numpy as np
 from pydantic import Field
 
 from backend.core.context import Context
+from backend.core.errors import FretsawError
 from backend.core.node import Params, node
 from backend.core.views import Column, Table
+from backend.data.pair_alignment import alignment
 from backend.data.pair_filters import Bounds
 from backend.data.pair_folder import pair_folder
-from backend.data.pairs import open_pairs
+from backend.data.pairs import PairSet, open_pairs
 from backend.data.pictures import contact_sheet
 from backend.fields import Fit, SplitSeed, TestFraction, TrainLimit, ValFraction
 from backend.methods.pair_making import Job, Making, make, open_sources
@@ -25,6 +27,8 @@ from backend.models.editing import edit_pictures
 from backend.values import Data, Generator, Pairs
 
 FILTER = "Left out"
+
+_LOOKED_AT, _NAMED = 64, 5  # pairs
 
 
 class PairsParams(Params):
@@ -139,6 +143,21 @@ class PairFolderParams(Params):
         title="Bad pairs",
         description="What to do about a pair that cannot be used.",
     )
+    unaligned: Literal["warn", "stop", "off"] = Field(
+        default="warn",
+        title="Unaligned pairs",
+        description="What to do when targets do not belong to their sources, or are shifted.",
+        json_schema_extra={"group": FILTER, "labels": {"off": "Do not check"}},
+    )
+    alignment: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        title="Least alignment",
+        description="How often a target must fit its own source better than another; 0.5 is "
+        "chance, strong painting styles have 0.8 or more.",
+        json_schema_extra={"group": FILTER},
+    )
     val_fraction: ValFraction = 0.1
     test_fraction: TestFraction = 0.2
     train_limit: TrainLimit = None
@@ -172,9 +191,43 @@ def pairs_folder(ctx: Context, p: PairFolderParams) -> Pairs:
         "table",
     )
     train = open_pairs(manifest, "train")
+    if p.unaligned != "off":
+        _check_alignment(ctx, train, p)
     shown = spread(len(train), 8)
     ctx.image("samples", contact_sheet(np.concatenate(train.take(shown)), columns=len(shown)))
     return Pairs(manifest)
+
+
+def _check_alignment(ctx: Context, train: PairSet, p: PairFolderParams) -> None:
+    """Look at some pairs; warn of those that do not fit, or refuse.
+
+    Raises:
+        FretsawError: the pairs do not fit, and stopping is what was asked for.
+    """
+    chosen = spread(len(train), _LOOKED_AT)
+    some = [train.pairs[i] for i in chosen]
+    found = alignment(*train.take(chosen), np.array([pair.photo for pair in some]))
+    if found is None:
+        return
+    problem = found.problem(p.alignment)
+    worst = np.argsort(found.scores, kind="stable")[:_NAMED] if problem else found.strangers
+    names = ", ".join(f'"{Path(some[i].target.path).name}"' for i in worst[:_NAMED])
+    if problem:
+        said = (
+            f"The pairs in {p.folder.name} {problem} ({len(some)} pairs looked at; worst: {names})."
+        )
+        remedy = (
+            "Pair pictures of one size and place by their names, or choose not to check; without "
+            "pairs, train a CycleGAN."
+        )
+        if p.unaligned == "stop":
+            raise FretsawError(said, remedy)
+        ctx.log(f"{said} {remedy}", level="warning")
+    elif len(worst):
+        ctx.log(
+            f"{len(worst)} of {len(some)} pairs looked at may be of two pictures each: {names}.",
+            level="warning",
+        )
 
 
 def _bounds(p: PairsParams) -> Bounds:

@@ -22,8 +22,10 @@ _MODULES = (
     "efficientnet",
     "cyclegan",
     "inception",
+    "spade",
     "generators",
     "discriminators",
+    "scaled_discriminator",
     "concept",
 )
 

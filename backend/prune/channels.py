@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from backend.models.inception import InceptionBlock
+from backend.models.spade import SpadeGenerator
 
 Convention = Literal["output", "input"]
 _CONV = (nn.Conv2d, nn.ConvTranspose2d)
@@ -47,7 +48,8 @@ class Group:
 
     ``cuts`` lists (module, axis) whose channels they are: axis "out" or "in", with the offset of
     the group on it; ``norm`` is the module that scores them, ``can_vanish`` says that the whole
-    group may go. A group without a norm, or fixed, keeps all channels.
+    group may go. A group without a norm, or fixed, keeps all channels. Its width stays a multiple
+    of ``step``, rounded down.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Group:
     fixed: bool = False
     norm: str = ""
     can_vanish: bool = False
+    step: int = 1
     cuts: list[tuple[str, str, int]] = field(default_factory=list)
 
 
@@ -68,12 +71,28 @@ class Term:
     outputs: str | int
 
 
+@dataclass
+class Tied:
+    """Channels whose number is ``part`` of those of the group ``to``; the first ones stay."""
+
+    name: str
+    to: str
+    part: float
+    width: int
+    cuts: list[tuple[str, str, int]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Channels:
-    """All groups by name, and the MAC terms in the order of execution."""
+    """All groups by name, and the MAC terms in the order of execution.
+
+    Channels that are ``tied`` to a group have no scores of their own, and no terms: those name the
+    group that they follow.
+    """
 
     groups: dict[str, Group]
     terms: tuple[Term, ...]
+    tied: tuple[Tied, ...] = ()
 
     def scores(self, module: nn.Module, group: str) -> list[float]:
         """Return |gamma| of the norm that scores ``group``; empty where nothing does."""
@@ -101,6 +120,10 @@ def find_channels(
     Raises:
         ChannelError: the network cannot be traced, or holds an operation that is not known here.
     """
+    if isinstance(module, SpadeGenerator):  # its stages hang together by rules of their own
+        from backend.prune.spade import spade_channels
+
+        return spade_channels(module, size)
     try:
         graph = _Leaves().trace(module)
     except (fx.proxy.TraceError, TypeError) as error:

@@ -11,11 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from backend.models.errors import RecipeError
 from backend.models.inception import InceptionBlock
 from backend.models.recipe import transform
+from backend.models.spade import InceptionSpade, SpadeBlock
 from backend.prune.channels import Channels
+
+_BRANCHED = (InceptionBlock, SpadeBlock, InceptionSpade)
 
 
 def shrink_plan(channels: Channels, keep: Mapping[str, list[int]]) -> dict[str, Any]:
@@ -32,6 +36,11 @@ def shrink_plan(channels: Channels, keep: Mapping[str, list[int]]) -> dict[str, 
             parts.setdefault((module, axis), {})[offset] = [offset + i for i in kept]
         if not kept:
             remove.add(group.cuts[0][0].rsplit(".", 1)[0])
+    for one in channels.tied:
+        full = channels.groups[one.to].width
+        count = round(len(keep[one.to]) * one.part) if one.to in keep else round(full * one.part)
+        for module, axis, offset in one.cuts:
+            parts.setdefault((module, axis), {})[offset] = [offset + i for i in range(count)]
     modules: dict[str, dict[str, list[int]]] = {}
     for (module, axis), pieces in parts.items():
         if any(module == gone or module.startswith(gone + ".") for gone in remove):
@@ -70,10 +79,10 @@ def _remove(network: nn.Module, name: str) -> str | None:
         block = network.get_submodule(block_name)
     except AttributeError:
         block = None
-    if not isinstance(block, InceptionBlock) or rest not in block.branches:
+    if not isinstance(block, _BRANCHED) or rest not in block.branches:
         raise RecipeError(f'"{name}" is no branch of an inception block and cannot vanish.')
     del block.branches[rest]
-    if len(block.branches):
+    if len(block.branches) or not isinstance(block, InceptionBlock):
         return None
     del block.norm_pw
     return f"{block_name}.norm_pw"
@@ -109,6 +118,9 @@ def _slice_conv(conv: nn.Conv2d | nn.ConvTranspose2d, axes: Mapping[str, list[in
 
 
 def _put(part: nn.Module, name: str, axis: int, kept: list[int]) -> None:
+    if parametrize.is_parametrized(part, name):
+        _put_spectral(part.parametrizations[name], axis, kept)
+        return
     tensor: Tensor | None = getattr(part, name, None)
     if tensor is None:
         return
@@ -118,3 +130,18 @@ def _put(part: nn.Module, name: str, axis: int, kept: list[int]) -> None:
         setattr(part, name, nn.Parameter(sliced, requires_grad=tensor.requires_grad))
     else:
         setattr(part, name, sliced)
+
+
+def _put_spectral(made: nn.Module, axis: int, kept: list[int]) -> None:
+    """Slice a kernel under spectral norm, and the singular vectors that were found so far."""
+    kernel = made.original
+    index = torch.tensor(kept, dtype=torch.long, device=kernel.device)
+    made.original = nn.Parameter(kernel.detach().index_select(axis, index).clone())
+    norm = made[0]
+    vector = norm._u if axis == 0 else norm._v.view(kernel.shape[1], -1)
+    sliced = vector.index_select(0, index).flatten()
+    sliced = sliced / sliced.norm().clamp_min(norm.eps)
+    if axis == 0:
+        norm._u = sliced
+    else:
+        norm._v = sliced

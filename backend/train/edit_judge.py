@@ -1,4 +1,4 @@
-"""What a generator in training is judged by: PSNR against the teacher, and a grid of samples."""
+"""What a generator in training is judged by: PSNR against the wanted, and a grid of samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.metrics.images import psnr
 from backend.models.editing import edit_pictures
 from backend.train.edit_batches import Kept, PairSource
 
-GRID = "input, teacher, student, difference"
+GRID = "input, wanted, edited, difference"
 """The name of the grid, and what its columns are."""
 
 _MOST_JUDGED = 64
@@ -27,8 +27,8 @@ class EditJudge:
     def __init__(self, ctx: Context, edit: Any, val: PairSource, shown: int) -> None:
         self.ctx, self.edit = ctx, edit
         self.val = Kept(val)
-        self.judged = _spread(len(val), _MOST_JUDGED)
-        self.shown = _spread(len(val), shown)
+        self.judged = spread(len(val), _MOST_JUDGED)
+        self.shown = spread(len(val), shown)
         self.identity: float | None = None
 
     def __call__(self, module: nn.Module, step: int) -> dict[str, float]:
@@ -70,31 +70,35 @@ class EditJudge:
         return pictures
 
     def _grid(self, module: nn.Module, made: dict[int, np.ndarray]) -> np.ndarray:
-        """Return a row for each sample: input, teacher, student, twice their difference."""
+        """Return the sheet of the shown samples; those that were not judged are edited now."""
         sources, targets = self.val.take(self.shown)
         missing = [k for k, i in enumerate(self.shown.tolist()) if i not in made]
         if missing:
             which = self.shown[missing]
             pictures = self._edited(module, sources[missing], which)
             made.update(zip(which.tolist(), pictures, strict=True))
-        rows = []
-        for source, target, i in zip(sources, targets, self.shown.tolist(), strict=True):
-            gap = np.abs(made[i].astype(np.int16) - target)
-            difference = np.minimum(2 * gap, 255).astype(np.uint8)
-            rows.append(np.concatenate([source, target, made[i], difference], 1))
-        grid = np.concatenate(rows)
-        height, width = self.val.shape[:2]
-        scale = _LARGEST / max(height, width)
-        if scale >= 1:
-            return grid
-        size = (round(grid.shape[1] * scale), round(grid.shape[0] * scale))
-        return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BOX))
+        return sheet(sources, targets, np.stack([made[i] for i in self.shown.tolist()]))
+
+
+def sheet(sources: np.ndarray, wanted: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Return a row for each sample: input, wanted, made, twice the difference of the last two.
+
+    All are uint8 (N, H, W, 3); pictures above 192 pixels are made smaller.
+    """
+    gap = np.abs(made.astype(np.int16) - wanted)
+    difference = np.minimum(2 * gap, 255).astype(np.uint8)
+    grid = np.concatenate(list(np.concatenate([sources, wanted, made, difference], axis=2)))
+    scale = _LARGEST / max(sources.shape[1:3])
+    if scale >= 1:
+        return grid
+    size = (round(grid.shape[1] * scale), round(grid.shape[0] * scale))
+    return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BOX))
 
 
 def _distance(made: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.mean(np.abs(made.astype(np.float64) - wanted))) / 255
 
 
-def _spread(count: int, most: int) -> np.ndarray:
+def spread(count: int, most: int) -> np.ndarray:
     """Return at most ``most`` indices, evenly spread over ``count``."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

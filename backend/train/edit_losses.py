@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backend.distill.gan_losses import discriminator_loss, feature_matching, generator_loss
+from backend.distill.gan_losses import (
+    discriminator_loss,
+    feature_matching,
+    generator_loss,
+    over_scales,
+    scaled_matching,
+)
 from backend.train.edit import Edit
 from backend.train.edit_plan import EditPlan
 from backend.train.plan import TrainError
@@ -21,7 +28,8 @@ Seen = tuple[Tensor, Tensor]
 class EditLosses:
     """What generator and discriminator minimise; see :func:`backend.train.edits.fit_edits`.
 
-    ``scores`` are the discriminator's last ones of real and of made pictures, without gradients.
+    A discriminator gives scores, or a list of them for several scales of a picture. ``scores`` are
+    its last ones of real and of made pictures, without gradients.
 
     Raises:
         TrainError: a loss has a weight, but the network for it is missing.
@@ -58,8 +66,8 @@ class EditLosses:
         assert self.discriminator is not None
         real = self.discriminator(self._seen(source, target))
         fake = self.discriminator(self._seen(source, made.detach()))
-        self.scores = real.detach(), fake.detach()
-        return discriminator_loss(self.plan.kind, real, fake)
+        self.scores = _flat(real), _flat(fake)
+        return over_scales(partial(discriminator_loss, self.plan.kind), real, fake)
 
     def of_generator(
         self, inputs: Tensor, source: Tensor, target: Tensor, made: Tensor
@@ -80,11 +88,16 @@ class EditLosses:
                 levels = self.discriminator.features(seen)  # type: ignore[operator]
                 with torch.no_grad():
                     real = self.discriminator.features(self._seen(source, target))  # type: ignore[operator]
-                add("matching", plan.matching, feature_matching(real, levels))
-                score = levels[-1]
+                if isinstance(levels[0], Tensor):
+                    add("matching", plan.matching, feature_matching(real, levels))
+                    score = levels[-1]
+                else:
+                    add("matching", plan.matching, scaled_matching(real, levels))
+                    score = [one[-1] for one in levels]
             else:
                 score = self.discriminator(seen)
-            add("adversarial", plan.adversarial, generator_loss(plan.kind, score))
+            loss = over_scales(partial(generator_loss, plan.kind), score)
+            add("adversarial", plan.adversarial, loss)
         if plan.perceptual > 0 and self.distance is not None:
             add("perceptual", plan.perceptual, self.distance(made, target))
         if self.extra is not None:
@@ -94,3 +107,10 @@ class EditLosses:
 
     def _seen(self, source: Tensor, picture: Tensor) -> Tensor:
         return torch.cat([source, picture], 1) if self.conditional else picture
+
+
+def _flat(scores: Tensor | Sequence[Tensor]) -> Tensor:
+    """Return all scores without gradients, (count,)."""
+    if isinstance(scores, Tensor):
+        return scores.detach().flatten()
+    return torch.cat([one.detach().flatten() for one in scores])

@@ -18,9 +18,9 @@ from backend.train.edit_judge import EditJudge
 from backend.train.edit_losses import Distance, EditLosses, Extra
 from backend.train.edit_plan import EditPlan
 from backend.train.gan_guard import BrokenError, CollapseError, GanGuard, require_finite
-from backend.train.gan_parts import make_adam, require_readable
+from backend.train.gan_parts import make_adam, placed, require_readable
 from backend.train.last_good import LastGood
-from backend.train.parts import Average, OptimizerState, can_use_channels_last
+from backend.train.parts import Average, OptimizerState
 from backend.train.picture_batches import PictureBatches, PictureSource
 from backend.train.plan import TrainError
 
@@ -119,8 +119,9 @@ class _EditTraining:
         self.batches = EditBatches(
             train, self.plan, ctx.seed, multiple=self.edit.multiple, any_size=self.edit.any_size
         )
-        self.generator = self._placed(self.edit.module)
-        self.discriminator = self._placed(losses.discriminator)
+        last = self.plan.channels_last
+        self.generator = placed(self.edit.module, ctx.device, channels_last=last)
+        self.discriminator = placed(losses.discriminator, ctx.device, channels_last=last)
         if self.discriminator is not None:
             require_readable(
                 self.discriminator,
@@ -348,13 +349,13 @@ class _EditTraining:
         if self.judge is not None:
             row = replace(row, **self.judge(self.kept, step))
         self.progress["epochs"].append(asdict(row))
-        broken = self.guard.end_epoch(row.l1 if row.val_l1 is None else row.val_l1)
-        if broken is None and self.guard.is_good and self.good is not None:
+        fault = self.guard.end_epoch(row.l1 if row.val_l1 is None else row.val_l1)
+        if fault is None and self.guard.is_good and self.good is not None:
             self.good.take(number + 1)
         if self.after_epoch is not None:
             self.after_epoch(row, self.kept)
-        if broken is not None:
-            self._recover(step, broken)
+        if fault is not None:
+            self._recover(step, fault)
 
     def _let_learn(self, value: bool) -> None:
         """Switch the discriminator's gradients; the generator's pass needs none of them."""
@@ -362,11 +363,3 @@ class _EditTraining:
         for group in self.opponent.param_groups:
             for parameter in group["params"]:
                 parameter.requires_grad_(value)
-
-    def _placed(self, module: Any) -> Any:
-        if module is None:
-            return None
-        module = module.to(self.ctx.device).train()
-        if self.plan.channels_last and can_use_channels_last(module):
-            module.to(memory_format=torch.channels_last)
-        return module

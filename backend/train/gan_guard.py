@@ -54,17 +54,20 @@ class GanGuard:
     Args:
         kind: the adversarial loss.
         patience: epochs of collapse before it is called one.
-        progress: JSON data that a checkpoint keeps; its entry "guard" belongs to the guard.
+        progress: JSON data that a checkpoint keeps; its entry ``key`` belongs to the guard.
+        key: where it keeps what it remembers.
     """
 
-    def __init__(self, kind: GanKind, patience: int, progress: dict[str, Any]) -> None:
-        self.kind, self.patience, self.progress = kind, patience, progress
-        progress["guard"] = {"sums": {}, "streak": 0, "why": "", "best": None, "alive": {}}
+    def __init__(
+        self, kind: GanKind, patience: int, progress: dict[str, Any], key: str = "guard"
+    ) -> None:
+        self.kind, self.patience, self.progress, self.key = kind, patience, progress, key
+        progress[key] = {"sums": {}, "streak": 0, "why": "", "best": None, "alive": {}}
 
     @property
     def memory(self) -> dict[str, Any]:
         """What it remembers; another dictionary after a checkpoint was read."""
-        found: dict[str, Any] = self.progress["guard"]
+        found: dict[str, Any] = self.progress[self.key]
         return found
 
     @torch.no_grad()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from backend.train.edit_plan import EditPlan
+from backend.train.parts import can_use_channels_last
 from backend.train.plan import TrainError
+
+
+def placed(module: Any, device: str, *, channels_last: bool) -> Any:
+    """Put a network (or None) where it is trained, in memory that suits it."""
+    if module is None:
+        return None
+    module = module.to(device).train()
+    if channels_last and can_use_channels_last(module):
+        module.to(memory_format=torch.channels_last)
+    return module
 
 
 @torch.no_grad()

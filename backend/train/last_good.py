@@ -22,29 +22,32 @@ class LastGood:
     Args:
         parts: objects with ``state_dict`` and ``load_state_dict``, by name; those that are networks
             are written.
-        progress: data that a checkpoint keeps; its entry "good" belongs to this.
+        progress: data that a checkpoint keeps; its entry ``key`` belongs to this.
+        key: where the copies are.
     """
 
-    def __init__(self, parts: Mapping[str, Any], progress: dict[str, Any]) -> None:
-        self.parts, self.progress = parts, progress
-        progress["good"] = {}
+    def __init__(
+        self, parts: Mapping[str, Any], progress: dict[str, Any], key: str = "good"
+    ) -> None:
+        self.parts, self.progress, self.key = parts, progress, key
+        progress[key] = {}
 
     @property
     def epoch(self) -> int | None:
         """The epoch (from 1; 0 is before the first) that was taken last; None: none yet."""
-        found: int | None = self.progress["good"].get("epoch")
+        found: int | None = self.progress[self.key].get("epoch")
         return found
 
     def take(self, epoch: int) -> None:
         """Copy all parts as they are after ``epoch``."""
-        self.progress["good"] = {
+        self.progress[self.key] = {
             "epoch": epoch,
             "parts": {name: _copied(part.state_dict()) for name, part in self.parts.items()},
         }
 
     def put_back(self) -> None:
         """Give all parts what :meth:`take` copied."""
-        for name, state in self.progress["good"]["parts"].items():
+        for name, state in self.progress[self.key]["parts"].items():
             self.parts[name].load_state_dict(_copied(state))
 
     def save(self, folder: Path) -> Path:
@@ -53,7 +56,7 @@ class LastGood:
 
         inside = folder / FOLDER
         inside.mkdir(parents=True, exist_ok=True)
-        for name, state in self.progress["good"]["parts"].items():
+        for name, state in self.progress[self.key]["parts"].items():
             if all(isinstance(value, Tensor) for value in state.values()):
                 tensors = {key: value.cpu().contiguous() for key, value in state.items()}
                 save_file(tensors, inside / f"{name}.safetensors")

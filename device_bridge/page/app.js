@@ -13,10 +13,12 @@ import { Loop } from './loop.js';
 import { PAGE_VERSION } from './messages.js';
 import { PhoneView } from './phone_view.js';
 import { Player } from './player.js';
+import { Prefetch } from './prefetch.js';
 import { Preview } from './preview.js';
 import { SignIn } from './sign_in.js';
 import { Stage } from './stage.js';
 import { Stats } from './stats.js';
+import { Switcher } from './switcher.js';
 import { Telemetry } from './telemetry.js';
 import { Thumbs } from './thumbs.js';
 import { arrowKeys, byId, toast } from './dom.js';
@@ -63,6 +65,8 @@ class App {
     this.preview = new Preview(this);
     this.telemetry = new Telemetry(this);
     this.installer = new Installer(this);
+    this.switcher = new Switcher(this);
+    this.prefetch = new Prefetch(this);
     this.signIn = new SignIn({ ...this, hasEdits: () => this.facts.hasEdit() });
     this.#views();
     this.#listen();
@@ -78,14 +82,15 @@ class App {
   #views() {
     this.cameraView = new CameraView({
       ...this,
-      onPick: (id) => this.pick(id),
+      onPick: (id, concept) => this.pick(id, concept),
+      onMix: (id, mix) => this.switcher.show(id, mix),
       onStrength: () => this.#sayChosen(),
     });
     this.editsView = new EditsView({
       ...this,
       studio: () => this.facts.studio,
-      onPick: (id) => {
-        this.pick(id);
+      onPick: (id, concept) => {
+        this.pick(id, concept);
         this.open('camera');
       },
       onRemove: (id) => this.installer.remove(id),
@@ -139,7 +144,12 @@ class App {
       this.side = null;
       this.stage.dropEdit();
     });
-    this.installer.addEventListener('problem', ({ detail }) => toast(detail.text));
+    for (const part of [this.installer, this.switcher]) {
+      part.addEventListener('problem', ({ detail }) => toast(detail.text));
+    }
+    this.installer.addEventListener('ready', ({ detail }) => this.prefetch.begin(detail.id));
+    this.prefetch.addEventListener('checked', ({ detail }) => link.say('golden', detail));
+    this.prefetch.addEventListener('bad', ({ detail }) => this.switcher.turnOff(detail));
     document.addEventListener('visibilitychange', () => this.tools.visible(!document.hidden));
     this.camera.addEventListener('ended', () => this.tools.ended());
   }
@@ -212,8 +222,9 @@ class App {
     if (this.tab === 'phone') this.phoneView.update();
   }
 
-  async pick(id) {
-    await this.installer.play(id);
+  async pick(id, concept = '') {
+    if (concept) await this.switcher.show(id, { first: concept });
+    else await this.installer.play(id);
   }
 
   /** Use a backend by hand; the picked one again means: the fastest. */
@@ -253,6 +264,7 @@ class App {
     this.facts.wasOpen = true;
     this.facts.lostWhy = '';
     this.doctor.repeat();
+    this.switcher.repeat();
     this.update();
   }
 
@@ -260,6 +272,7 @@ class App {
     const deeds = {
       welcome: () => this.#welcome(message),
       offer: () => this.installer.offer(message),
+      concept: () => this.switcher.asked(message),
       remove: () => this.installer.remove(message.id),
       bench: () => this.benches.asked(message),
       live: () => this.#live(message),
@@ -305,7 +318,7 @@ class App {
 
   #sayChosen() {
     const { live } = this.player;
-    if (live) this.link.say('chosen', { id: live.id, strength: this.choice.strength });
+    if (live) this.switcher.sayChosen(live.id, live.mix);
   }
 
   #note(id, note) {

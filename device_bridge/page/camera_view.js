@@ -1,14 +1,18 @@
 /** The Camera tab: stage with split and hold, strength, strip of edits, shutter. */
 import { arrowKeys, byId, make, thumb } from './dom.js';
+import { BlendView } from './blend_view.js';
+import { conceptsOf, mixFor, shownName } from './mix.js';
 import { epochOf } from './library.js';
 
 const KEY_STEP = 0.05;
 const SLOW_FPS = 12;
+const SWIPE = { pixels: 44, ms: 600 };
 
 export class CameraView {
   /**
    * @param {{stage: object, choice: object, library: object, thumbs: object, player: object,
-   *   onPick: (id: string) => void, onStrength: () => void}} parts
+   *   onPick: (id: string, concept?: string) => void, onStrength: () => void,
+   *   onMix: (id: string, mix: object) => void}} parts
    */
   constructor(parts) {
     Object.assign(this, parts);
@@ -18,6 +22,7 @@ export class CameraView {
     this.#bindHold();
     this.#bindStrength();
     arrowKeys(byId('strip'));
+    this.blend = new BlendView({ library: this.library, onMix: this.onMix });
     new ResizeObserver(() => this.fit()).observe(this.box);
     this.setSplit(this.choice.split);
     this.setStrength(this.choice.strength);
@@ -82,9 +87,10 @@ export class CameraView {
     });
   }
 
-  /** Press the picture: before. Let go: after. */
+  /** Press the picture: before. Let go: after. A quick swipe: the next concept. */
   #bindHold() {
     const button = byId('hold');
+    let from = null;
     const hold = (isHeld) => {
       this.stage.isHeld = isHeld;
       this.box.classList.toggle('is-held', isHeld);
@@ -93,7 +99,16 @@ export class CameraView {
     };
     button.addEventListener('pointerdown', (event) => {
       button.setPointerCapture(event.pointerId);
+      from = { x: event.clientX, y: event.clientY, at: event.timeStamp };
       hold(true);
+    });
+    button.addEventListener('pointermove', (event) => {
+      if (!from || event.timeStamp - from.at > SWIPE.ms) return;
+      const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+      if (Math.abs(dx) < SWIPE.pixels || Math.abs(dx) < 2 * Math.abs(dy)) return;
+      from = null;
+      hold(false);
+      this.#step(dx < 0 ? 1 : -1);
     });
     for (const end of ['pointerup', 'pointercancel', 'lostpointercapture', 'blur']) {
       button.addEventListener(end, () => hold(false));
@@ -115,15 +130,27 @@ export class CameraView {
   }
 
   get #name() {
-    return this.library.get(this.library.current)?.offer?.name ?? '';
+    return shownName(this.library.get(this.library.current));
+  }
+
+  /** The concept beside the one that is shown. */
+  #step(by) {
+    const { current } = this.library;
+    const edit = this.library.get(current);
+    const all = conceptsOf(edit?.offer).filter((one) => !edit.bad[one.id]);
+    if (all.length < 2) return;
+    const at = all.findIndex((one) => one.id === mixFor(edit.offer, edit.mix).first);
+    this.onPick(current, all[(at + by + all.length) % all.length].id);
   }
 
   /** Draw name, note and strip anew. */
   update() {
     const { library } = this;
     const edit = library.get(library.current);
-    byId('edit-name').textContent = edit?.offer?.name ?? 'No edit yet';
+    byId('edit-name').textContent = this.#name || 'No edit yet';
     byId('edit-note').textContent = this.#note(edit);
+    byId('edit-note').hidden = conceptsOf(edit?.offer).length > 1 && !edit.coming;
+    this.blend.update();
     byId('label-after').textContent = this.#name;
     byId('label-after').hidden = !this.player.live || this.choice.split > 0.72;
     byId('strength').disabled = !edit?.offer;
@@ -144,33 +171,51 @@ export class CameraView {
     return edit.desktop ? 'computed on the desktop' : note;
   }
 
-  #strip() {
+  /** What can be chosen: edits, and in the place of one with concepts all of these. */
+  #choices() {
     const { library } = this;
+    return [...library.edits]
+      .filter(([, edit]) => edit.offer)
+      .flatMap(([id, edit]) => {
+        const isLive = id === library.current;
+        const all = conceptsOf(edit.offer);
+        if (!all.length) return [{ id, concept: '', from: edit.offer, isLive, isOff: false }];
+        const { first } = mixFor(edit.offer, edit.mix);
+        return all.map((one) => ({
+          ...{ id, concept: one.id, from: one, isLive: isLive && one.id === first },
+          isOff: Boolean(edit.bad[one.id]),
+        }));
+      });
+  }
+
+  #strip() {
     const strip = byId('strip');
-    const shown = [...library.edits].filter(([, edit]) => edit.offer);
+    const shown = this.#choices();
     const key = shown
-      .map(([id, { offer }]) => id + offer.name + this.thumbs.url(offer) + (id === library.current))
-      .join();
+      .map(({ id, concept, from, isLive, isOff }) =>
+        [id, concept, from.name, this.thumbs.url(from), isLive, isOff].join(),
+      )
+      .join(';');
     if (strip.dataset.key === key) return;
     const hadFocus = strip.contains(document.activeElement);
     strip.dataset.key = key;
     strip.replaceChildren(
-      ...shown.map(([id, { offer }]) => {
-        const isLive = id === library.current;
-        return make(
+      ...shown.map(({ id, concept, from, isLive, isOff }) =>
+        make(
           'button',
           {
             type: 'button',
             role: 'radio',
             'aria-checked': String(isLive),
-            'aria-label': offer.name,
+            'aria-label': from.name,
             tabindex: isLive ? '0' : '-1',
-            on: { click: () => this.onPick(id) },
+            disabled: isOff,
+            on: { click: () => this.onPick(id, concept) },
           },
-          thumb(this.thumbs.url(offer), offer.name),
-          make('span', { class: 'name', text: offer.name }),
-        );
-      }),
+          thumb(this.thumbs.url(from), from.name),
+          make('span', { class: 'name', text: from.name }),
+        ),
+      ),
     );
     if (!shown.length) {
       strip.append(make('p', { class: 'small-text', text: 'Edits appear here when the studio pushes them.' }));

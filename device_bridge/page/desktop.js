@@ -6,6 +6,8 @@ const PATIENCE_MS = 20_000;
 export class Desktop {
   #waiting = null;
   #seq = 0;
+  /** The number of the mix of concepts that pictures are computed with from now on. */
+  mix = 0;
 
   /** @param {import('./link.js').Link} link */
   constructor(link) {
@@ -22,6 +24,7 @@ export class Desktop {
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.9));
     const jpeg = await blob.arrayBuffer();
     const seq = ++this.#seq;
+    const { mix } = this;
     const answer = await new Promise((resolve, reject) => {
       this.#end(new Error('Another picture took its place.'));
       const timer = setTimeout(
@@ -34,7 +37,7 @@ export class Desktop {
       }
     });
     const bitmap = await createImageBitmap(new Blob([answer.jpeg], { type: 'image/jpeg' }));
-    return { bitmap, ms: { run: answer.totalUs / 1000 } };
+    return { bitmap, mix, ms: { run: answer.totalUs / 1000 } };
   }
 
   #answered(frame) {

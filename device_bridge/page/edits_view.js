@@ -1,18 +1,22 @@
 /** The Edits tab: the live one on top, then all others with what they take on this phone. */
-import { byId, make, thumb } from './dom.js';
+import { arrowKeys, byId, make, thumb } from './dom.js';
 import { icon } from './icons.js';
 import { bytesOf, epochOf, inBytes } from './library.js';
+import { conceptOf, conceptsOf, mixFor, shownName } from './mix.js';
+import { Gallery } from './gallery.js';
 
 export class EditsView {
   #text = '';
 
   /**
    * @param {{library: object, thumbs: object, player: object, stats: object,
-   *   studio: () => string, onPick: (id: string) => void, onRemove: (id: string) => void,
+   *   studio: () => string, onPick: (id: string, concept?: string) => void, onRemove: (id: string) => void,
    *   onNote: (id: string, note: {thumb?: string, text?: string}) => boolean}} parts
    */
   constructor(parts) {
     Object.assign(this, parts);
+    this.gallery = new Gallery({ ...this, update: () => this.update() });
+    arrowKeys(byId('edits-kinds'));
   }
 
   update() {
@@ -20,20 +24,28 @@ export class EditsView {
     const bytes = all.reduce((sum, [, edit]) => sum + bytesOf(edit.offer), 0);
     const studio = this.studio();
     const from = studio ? ` from studio “${studio}”` : '';
+    const count = all.reduce((sum, [, edit]) => sum + (conceptsOf(edit.offer).length || 1), 0);
     byId('edits-lead').textContent = all.length
-      ? `${all.length}${from}, ${inBytes(bytes)} in all`
+      ? `${count}${from}, ${inBytes(bytes)} in all`
       : `None yet${from}`;
     byId('edits-empty').hidden = all.length > 0;
     byId('edits-empty').textContent =
       'Push an exported generator in the studio, and it appears here a moment later.';
     this.#live();
-    const others = all.filter(([id]) => id !== this.library.current);
-    const grid = byId('edits-grid');
-    const focus = grid.contains(document.activeElement)
-      ? document.activeElement.dataset.key
-      : undefined;
-    grid.replaceChildren(...others.map(([id, edit]) => this.#tile(id, edit)));
-    if (focus) grid.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+    const { current } = this.library;
+    const edit = this.library.get(current);
+    const others = all.filter(([id]) => id !== current);
+    const chips = this.gallery.chips(edit);
+    const [kinds, grid] = [byId('edits-kinds'), byId('edits-grid')];
+    const focus = document.activeElement?.dataset?.key;
+    const hadFocus = grid.contains(document.activeElement) || kinds.contains(document.activeElement);
+    kinds.hidden = !chips.length;
+    kinds.replaceChildren(...chips);
+    grid.replaceChildren(
+      ...this.gallery.tiles(current, edit),
+      ...others.map(([id, other]) => this.#tile(id, other)),
+    );
+    if (focus && hadFocus) document.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
   }
 
   #live() {
@@ -49,14 +61,14 @@ export class EditsView {
       make(
         'div',
         { class: 'top' },
-        thumb(this.thumbs.url(offer), offer.name),
+        thumb(this.thumbs.url(pictured(edit)), offer.name),
         make(
           'div',
           { class: 'words' },
           make(
             'div',
             { class: 'line' },
-            make('h2', { text: offer.name }),
+            make('h2', { text: shownName(edit) }),
             make('span', { class: 'now', text: isLive ? 'live now' : 'chosen' }),
           ),
           make('p', { class: 'muted small-text', text: this.#line(edit) }),
@@ -79,6 +91,10 @@ export class EditsView {
     }
     const ms = this.stats.count ? `${Math.round(this.stats.median)} ms, ` : '';
     const where = edit.desktop ? 'computed on the desktop, ' : '';
+    const concepts = conceptsOf(offer).length;
+    if (concepts) {
+      return `${ms}${where}one of ${concepts} in ${offer.name}, ${inBytes(bytesOf(offer))}`;
+    }
     return `${ms}${where}${inBytes(bytesOf(offer))}${offer.note ? `, ${offer.note}` : ''}`;
   }
 
@@ -194,6 +210,12 @@ export class EditsView {
       edit.problem ? make('p', { class: 'problem', text: edit.problem }) : null,
     );
   }
+}
+
+/** What the small picture of an edit is of: its first concept, where it has some. */
+function pictured({ offer, mix }) {
+  const shown = mixFor(offer, mix);
+  return shown ? conceptOf(offer, shown.first) : offer;
 }
 
 /** Part of a training that the phone follows, or of a download; null for neither. */

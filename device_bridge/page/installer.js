@@ -4,10 +4,10 @@
  */
 import { FileError } from './files.js';
 import { PlayError } from './player.js';
-import { bytesOf, fileOf } from './library.js';
+import { fileOf, filesOf, firstFiles } from './library.js';
+import { conceptOf, mixFields, mixFor } from './mix.js';
 
 const PROGRESS_MS = 200;
-const ORDER = ['graph', 'weights', 'golden', 'thumb'];
 
 /** Events: `installed` {id}, `problem` {id, text, stage}. */
 export class Installer extends EventTarget {
@@ -62,8 +62,8 @@ export class Installer extends EventTarget {
   }
 
   async #fetch(edit, message, isLatest) {
-    const total = bytesOf(message);
-    const wanted = ORDER.map((role) => fileOf(message, role)).filter(Boolean);
+    const wanted = firstFiles(message, mixFor(message, edit.mix));
+    const total = wanted.reduce((sum, file) => sum + file.bytes, 0);
     let before = 0;
     let said = 0;
     for (const file of wanted) {
@@ -82,6 +82,16 @@ export class Installer extends EventTarget {
       if (!isLatest()) return;
     }
     if (this.files.isFull) this.#full(message.id);
+  }
+
+  /** Get files of the concepts of a mix that are not here yet: usually they came ahead. */
+  async fetchConcepts(offer, mix) {
+    for (const id of mix ? [mix.first, mix.second].filter(Boolean) : []) {
+      const file = fileOf(conceptOf(offer, id), 'adapter');
+      await this.files.get(file, () => {}, async () =>
+        this.library.unneeded(await this.files.held()),
+      );
+    }
   }
 
   #full(id) {
@@ -116,12 +126,14 @@ export class Installer extends EventTarget {
     this.library.current = id;
     this.library.changed();
     const { offer } = edit;
+    const mix = mixFor(offer, edit.mix);
     this.stats.watchGap();
     this.#waiting = { began, offer, live: null, load_ms: 0 };
     const backends = this.choice.backends();
     try {
-      if (edit.desktop || backends[0] === 'desktop') this.player.showDesktop(offer);
-      else if (!(await this.player.show(offer, backends))) return;
+      await this.fetchConcepts(offer, mix);
+      if (edit.desktop || backends[0] === 'desktop') this.player.showDesktop(offer, mix);
+      else if (!(await this.player.show(offer, backends, mix))) return;
     } catch (error) {
       this.#cannot(edit, error);
       return;
@@ -135,7 +147,9 @@ export class Installer extends EventTarget {
     this.stats.reset();
     this.doctor.report('backend', 'ok', this.choice.name(backend));
     if (!fileOf(offer, 'golden')) this.doctor.report('golden', 'skipped', 'No golden picture came');
-    this.link.say('chosen', { id: offer.id, strength: this.choice.strength });
+    const { mix } = this.player.live;
+    const concept = mix ? { concept: mixFields(mix) } : {};
+    this.link.say('chosen', { id: offer.id, strength: this.choice.strength, ...concept });
     this.library.changed();
     if (this.#waiting?.offer === offer) {
       this.#waiting.live = this.player.live;
@@ -172,7 +186,8 @@ export class Installer extends EventTarget {
 
   #cannot(edit, error) {
     const { offer } = edit;
-    const stage = error instanceof PlayError ? error.stage : 'session';
+    const isKnown = error instanceof PlayError || error instanceof FileError;
+    const stage = isKnown ? error.stage : 'session';
     const canAsk = stage === 'operator' || stage === 'session';
     const isHelped = canAsk && this.link.isOpen;
     edit.problem = isHelped ? `${error.message} The desktop computes it.` : error.message;
@@ -218,7 +233,7 @@ export class Installer extends EventTarget {
 /** Whether two offers have the same files, formats aside: nothing is to be fetched or built. */
 export function sameFiles(a, b) {
   if (!a || !b) return false;
-  const list = (offer) => offer.files.map((file) => file.role + file.sha256).sort().join();
+  const list = (offer) => filesOf(offer).map((file) => file.role + file.sha256).sort().join();
   return list(a) === list(b);
 }
 
@@ -231,6 +246,7 @@ export function scientific(value) {
 
 /** Whether pixels become numbers, and numbers pixels, in the same way. */
 function sameFormats(one, other) {
-  const parts = ({ input, output, tolerance }) => JSON.stringify([input, output, tolerance]);
+  const parts = ({ input, output, tolerance, concepts }) =>
+    JSON.stringify([input, output, tolerance, concepts?.slots]);
   return parts(one) === parts(other);
 }

@@ -11,6 +11,8 @@ const KEY = 'fretsaw.edits.1';
  * @property {'' | 'up' | 'down'} thumb
  * @property {string} problem a sentence, or empty
  * @property {boolean} desktop whether only the desktop can compute it
+ * @property {object | null} mix what is shown of its concepts, where it has some
+ * @property {Record<string, string>} bad concepts that this phone computes wrongly, and why
  */
 
 export class Library extends EventTarget {
@@ -26,8 +28,9 @@ export class Library extends EventTarget {
   #restore() {
     try {
       const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}');
-      for (const { offer, ms, thumb, desktop } of kept.edits ?? []) {
-        this.edits.set(offer.id, { ...blank(), offer, ms, thumb, desktop: Boolean(desktop) });
+      for (const { offer, ms, thumb, desktop, mix = null } of kept.edits ?? []) {
+        const edit = { ...blank(), offer, ms, thumb, desktop: Boolean(desktop), mix };
+        this.edits.set(offer.id, edit);
       }
       if (this.edits.has(kept.current)) this.current = kept.current;
     } catch {
@@ -38,7 +41,9 @@ export class Library extends EventTarget {
   /** Keep what is here, and let the views know. */
   changed() {
     const edits = [...this.edits.values()].filter((edit) => edit.offer);
-    const kept = edits.map(({ offer, ms, thumb, desktop }) => ({ offer, ms, thumb, desktop }));
+    const kept = edits.map(({ offer, ms, thumb, desktop, mix }) => ({
+      ...{ offer, ms, thumb, desktop, mix },
+    }));
     try {
       localStorage.setItem(KEY, JSON.stringify({ current: this.current, edits: kept }));
     } catch {
@@ -74,16 +79,17 @@ export class Library extends EventTarget {
   unneeded(held) {
     const needed = new Set();
     for (const { offer, coming } of this.edits.values()) {
-      for (const file of [...(offer?.files ?? []), ...(coming?.files ?? [])]) {
-        needed.add(file.sha256);
-      }
+      for (const file of [...filesOf(offer), ...filesOf(coming)]) needed.add(file.sha256);
     }
     return held.filter((hash) => !needed.has(hash));
   }
 }
 
 function blank() {
-  return { offer: null, coming: null, done: 0, ms: null, thumb: '', problem: '', desktop: false };
+  return {
+    ...{ offer: null, coming: null, done: 0, ms: null, thumb: '', problem: '', desktop: false },
+    ...{ mix: null, bad: {} },
+  };
 }
 
 /** The file of a role in an offer. */
@@ -91,9 +97,26 @@ export function fileOf(offer, role) {
   return offer?.files.find((file) => file.role === role);
 }
 
+/** All files of an offer, those of its concepts too. */
+export function filesOf(offer) {
+  const concepts = offer?.concepts?.concepts ?? [];
+  return [...(offer?.files ?? []), ...concepts.flatMap((one) => one.files)];
+}
+
+/** Files without which an offer cannot be shown; the concept of `mix` among them. */
+export function firstFiles(offer, mix) {
+  const graph = offer.concepts ? 'switch' : 'graph';
+  const wanted = [graph, 'weights', 'golden', 'thumb'].map((role) => fileOf(offer, role));
+  for (const id of mix ? [mix.first, mix.second].filter(Boolean) : []) {
+    const concept = offer.concepts.concepts.find((one) => one.id === id);
+    wanted.push(fileOf(concept, 'adapter'), fileOf(concept, 'thumb'));
+  }
+  return wanted.filter(Boolean);
+}
+
 /** Bytes of all files of an offer. */
 export function bytesOf(offer) {
-  return (offer?.files ?? []).reduce((sum, file) => sum + file.bytes, 0);
+  return filesOf(offer).reduce((sum, file) => sum + file.bytes, 0);
 }
 
 /** "1.2 MB", "340 kB". */

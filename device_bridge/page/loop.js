@@ -11,6 +11,7 @@ export class Loop extends EventTarget {
   #handle = 0;
   #usesVideoClock = 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
   #failures = 0;
+  #isHurried = false;
   /** Set while backends are measured: the last picture stays. */
   isPaused = false;
 
@@ -64,6 +65,13 @@ export class Loop extends EventTarget {
     await this.#frame(this.#still, this.#still.width, this.#still.height);
   }
 
+  /** Do not wait for the camera's next picture: what it shows now is to be computed anew. */
+  hurry() {
+    if (!this.isRunning) this.refresh();
+    else if (this.#isBusy) this.#isHurried = true;
+    else this.#tick();
+  }
+
   #next() {
     if (!this.isRunning) return;
     const tick = () => {
@@ -101,6 +109,10 @@ export class Loop extends EventTarget {
     } finally {
       this.#isBusy = false;
     }
+    if (this.#isHurried && this.isRunning) {
+      this.#isHurried = false;
+      this.#tick();
+    }
   }
 
   async #edited(source, width, height) {
@@ -118,7 +130,7 @@ export class Loop extends EventTarget {
     const { pre, run, post } = answer.ms;
     this.stats.frame({ grab: t1 - t0, pre, run, post, paint: t3 - t2, total: t3 - t0 });
     this.stats.painted(t3);
-    const detail = { live, total: t3 - t0 };
+    const detail = { live, total: t3 - t0, mix: answer.mix ?? 0 };
     this.dispatchEvent(new CustomEvent('frame', { detail }));
   }
 }

@@ -3,7 +3,7 @@ import { percentile, round } from './stats.js';
 import { planOf } from './ladder.js';
 import { startSlot } from './slot.js';
 import { explained } from './player.js';
-import { fileOf } from './library.js';
+import { modelOf, movable } from './model.js';
 
 const LIMIT_MS = 6000;
 const DESKTOP_RUNS = 10;
@@ -44,16 +44,9 @@ function summary(backend, samples) {
 async function localTimes(backend, { files, offer, runs, warmup }) {
   const slot = await startSlot(backend, planOf(backend));
   try {
-    const graph = (await files.stored(fileOf(offer, 'graph').sha256)).slice(0);
-    const external = fileOf(offer, 'weights');
-    const weights = [];
-    if (external) {
-      const data = (await files.stored(external.sha256)).slice(0);
-      weights.push({ path: external.path, data: new Uint8Array(data) });
-    }
+    const model = await modelOf(files, offer, slot.plan.gpu);
     const { input, output } = offer;
-    const model = { graph, weights, gpu: slot.plan.gpu };
-    const loaded = await slot.ask('build', { model, input, output });
+    const loaded = await slot.ask('build', { model, input, output }, movable(model));
     const shape = [1, loaded.channels[0], input.height, input.width];
     const answer = await slot.ask('bench', { shape, runs, warmup, limit_ms: LIMIT_MS });
     return answer.samples;

@@ -1,7 +1,7 @@
 /** The words and pictures of the protocol, version 1: what device_bridge/protocol.py describes. */
 
 export const VERSION = 1;
-export const PAGE_VERSION = '1';
+export const PAGE_VERSION = '2';
 const HEADER = 24;
 const decoder = new TextDecoder();
 

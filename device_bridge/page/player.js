@@ -9,6 +9,8 @@ import { isApple } from './platform.js';
 import { planOf } from './ladder.js';
 import { startSlot } from './slot.js';
 import { fileOf } from './library.js';
+import { goldenOf, modelOf, movable } from './model.js';
+import { Mixing } from './mixing.js';
 
 const SPARE_LIFE_MS = 45_000;
 /** WebGPU of iOS has crashed after some 500 runs; a new session before that is cheap. */
@@ -54,6 +56,7 @@ export class Player extends EventTarget {
   constructor(files) {
     super();
     this.files = files;
+    this.mixing = new Mixing(files);
   }
 
   /** Load a runtime before an edit needs it. */
@@ -68,15 +71,18 @@ export class Player extends EventTarget {
 
   /**
    * Show an edit, computed by the first of `backends` that can; its files must be here.
+   * @param {object} offer
+   * @param {string[]} backends
+   * @param {object | null} [mix] of its concepts, where it has some
    * @returns {Promise<boolean>} false where a newer wish came in between
    * @throws {PlayError} none of them can; what was live goes on
    */
-  async show(offer, backends) {
+  async show(offer, backends, mix = null) {
     const ticket = ++this.#ticket;
     let problem = null;
     for (const backend of backends) {
       try {
-        const built = await this.#built(offer, backend, () => ticket === this.#ticket);
+        const built = await this.#built({ offer, mix }, backend, () => ticket === this.#ticket);
         if (!built) return false;
         this.#swap(built);
         return true;
@@ -92,9 +98,22 @@ export class Player extends EventTarget {
   }
 
   /** Let the desktop compute an edit. */
-  showDesktop(offer) {
+  showDesktop(offer, mix = null) {
     this.#ticket++;
-    this.#swap({ id: offer.id, offer, backend: 'desktop', slot: null, shape: [], load_ms: 0 });
+    const built = { id: offer.id, offer, mix, backend: 'desktop', slot: null };
+    this.#swap({ ...built, shape: [], load_ms: 0 });
+  }
+
+  /**
+   * Show another mix of the live edit's concepts, from the next picture on.
+   * @param {{first: string, second?: string, share?: number}} mix
+   * @returns {Promise<number>} the number that pictures of it carry; 0 where a newer wish came
+   */
+  async mix(mix) {
+    const { live } = this;
+    const seq = live.slot ? await this.mixing.set(live.slot, live.offer, mix) : 0;
+    if (this.live === live && (seq || !live.slot)) live.mix = mix;
+    return seq;
   }
 
   /** Stop playing. */
@@ -110,27 +129,28 @@ export class Player extends EventTarget {
    * @param {{data: Uint8ClampedArray, width: number, height: number}} picture its buffer is moved
    */
   async process(picture) {
-    const { slot, offer, backend } = this.live;
+    const { slot, backend } = this.live;
     const { width, height } = picture;
     const pixels = picture.data.buffer;
     try {
       const answer = await slot.ask('frame', { pixels, width, height }, [pixels]);
       this.#frames += 1;
       if (slot.plan.gpu && isApple() && this.#frames % GPU_FRAMES === 0) {
-        this.#rebuild(offer, [backend]);
+        this.#rebuild([backend]);
       }
       return answer;
     } catch (error) {
-      if (this.live?.slot === slot) this.#rebuild(offer, ['wasm-1']);
+      if (this.live?.slot === slot) this.#rebuild(['wasm-1']);
       throw error;
     }
   }
 
-  async #rebuild(offer, backends) {
+  async #rebuild(backends) {
     if (this.#rebuilding) return;
     this.#rebuilding = true;
+    const { offer, mix } = this.live;
     try {
-      await this.show(offer, backends);
+      await this.show(offer, backends, mix);
     } catch (error) {
       const detail = { id: offer.id, stage: 'run', text: error.message };
       this.dispatchEvent(new CustomEvent('failed', { detail }));
@@ -139,56 +159,52 @@ export class Player extends EventTarget {
     }
   }
 
-  async #built(offer, backend, isWanted) {
+  async #built({ offer, mix }, backend, isWanted) {
     const slot = await this.#free(backend);
     try {
       const model = await this.#model(offer, slot.plan.gpu);
       const { input, output } = offer;
-      const moved = [model.graph, ...model.weights.map((one) => one.data.buffer)];
-      const loaded = await slot.ask('build', { model, input, output }, moved);
+      const loaded = await slot.ask('build', { model, input, output }, movable(model));
+      this.mixing.forget(slot);
       if (!isWanted()) {
         this.#keep(slot);
         return null;
       }
       await this.#compare(slot, offer, backend, loaded.channels);
+      if (mix && isWanted()) await this.#mixed(slot, offer, mix);
       if (!isWanted()) {
         this.#keep(slot);
         return null;
       }
       const { load_ms: loadMs, shape } = loaded;
-      return { id: offer.id, offer, backend, slot, shape, load_ms: loadMs };
+      return { id: offer.id, offer, mix, backend, slot, shape, load_ms: loadMs };
     } catch (error) {
       slot.close();
       throw error;
     }
   }
 
-  /** Graph and weights as bytes that may be moved into a worker. */
   async #model(offer, gpu) {
-    const graph = await this.#bytes(fileOf(offer, 'graph'));
-    const file = fileOf(offer, 'weights');
-    const weights = file
-      ? [{ path: file.path, data: new Uint8Array(await this.#bytes(file)) }]
-      : [];
-    return { graph, weights, gpu };
+    try {
+      return await modelOf(this.files, offer, gpu);
+    } catch (error) {
+      throw new PlayError('download', error.message);
+    }
   }
 
-  async #bytes(file) {
-    const data = await this.files.stored(file.sha256);
-    if (!data) throw new PlayError('download', 'A file of this edit is gone. Push it again.');
-    return data.slice(0);
+  async #mixed(slot, offer, mix) {
+    try {
+      await this.mixing.set(slot, offer, mix);
+    } catch (error) {
+      throw new PlayError('concept', error.message);
+    }
   }
 
   /** Compute the golden picture and compare; a phone that computes something else is not used. */
-  async #compare(slot, offer, backend, [channels, depth]) {
-    const file = fileOf(offer, 'golden');
-    if (!file) return;
-    const { input, output } = offer;
-    const values = new Float32Array(await this.#bytes(file));
-    const count = channels * input.height * input.width;
-    const expected = values.subarray(count, count + depth * output.height * output.width);
-    const shape = [1, channels, input.height, input.width];
-    const { data } = await slot.ask('tensor', { data: values.slice(0, count), shape });
+  async #compare(slot, offer, backend, channels) {
+    if (!fileOf(offer, 'golden')) return;
+    const { data: values, shape, expected } = await goldenOf(this.files, offer, channels);
+    const { data } = await slot.ask('tensor', { data: values, shape });
     const { max, mean } = difference(data, expected);
     const ok = max <= offer.tolerance && data.length === expected.length && expected.length > 0;
     const detail = { id: offer.id, backend, max_error: max, mean_error: mean, ok };

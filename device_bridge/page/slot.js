@@ -5,6 +5,8 @@ const BASE = new URL('/', location.href).href;
 export const PATIENCE = {
   start: 60_000,
   build: 60_000,
+  learn: 20_000,
+  mix: 20_000,
   frame: 20_000,
   tensor: 30_000,
   bench: 20_000,

@@ -1,4 +1,5 @@
 /** Once a second: how fast, how warm, how full; told to the studio and shown on the phone. */
+import { mixFields } from './mix.js';
 import { percentile, round } from './stats.js';
 
 const SECOND_MS = 1000;
@@ -49,6 +50,7 @@ export class Telemetry extends EventTarget {
       visible: !document.hidden,
     };
     if (live) Object.assign(fields, { id: live.id, backend: live.backend });
+    if (live?.mix) fields.concept = mixFields(live.mix);
     if (this.heapMb) fields.heap_mb = this.heapMb;
     if (this.#battery) fields.battery = this.#battery.level;
     this.link.say('tel', fields);

@@ -4,6 +4,7 @@
  *
  * Requests carry `n`, answers repeat it; an answer has `error` where it failed.
  */
+import { ConceptError, merged, readConcept } from './concepts.js';
 import { createSession, loadRuntime } from './runtime.js';
 import { toPixels, toTensor } from './pixels.js';
 
@@ -11,6 +12,11 @@ let ort = null;
 let session = null;
 let formats = null;
 let input = null;
+/** The base of an edit with concepts: its weights, where they lie, the concepts read so far. */
+let base = null;
+/** The weights that the graph is told with every picture, and the number of their mix. */
+let told = {};
+let mixed = 0;
 
 const deeds = {
   /** Load the runtime. */
@@ -29,6 +35,9 @@ const deeds = {
     session = await createSession(ort, model);
     formats = { from, to };
     input = null;
+    mixed = 0;
+    base = model.base && baseOf(model);
+    told = base ? tensors(merged(base.weights, base.slots, [])) : {};
     const [first] = session.inputMetadata ?? [];
     const [shown] = session.outputMetadata ?? [];
     return {
@@ -36,6 +45,22 @@ const deeds = {
       shape: first?.shape ?? [],
       channels: [channelsOf(first, 3), channelsOf(shown, 3)],
     };
+  },
+
+  /** Read files of concepts, for mixes to come. */
+  async learn({ concepts }) {
+    for (const { id, data } of concepts) base.concepts.set(id, readConcept(data, base.slots));
+    return {};
+  },
+
+  /** From now on, compute with concepts in these shares; `seq` is repeated with every picture. */
+  async mix({ parts, seq }) {
+    const began = performance.now();
+    const found = parts.map(([id, share]) => [base.concepts.get(id), share]);
+    if (found.some(([concept]) => !concept)) throw new ConceptError('A concept is not here yet.');
+    told = tensors(merged(base.weights, base.slots, found));
+    mixed = seq;
+    return { ms: performance.now() - began };
   },
 
   /** Compute a picture; the pixels come back in the same buffer. */
@@ -60,6 +85,7 @@ const deeds = {
       pixels: painted.buffer,
       width: wide,
       height: high,
+      mix: mixed,
       ms: { pre: t1 - t0, run: t2 - t1, post: t3 - t2 },
       move: [painted.buffer],
     };
@@ -97,10 +123,23 @@ const deeds = {
 
 async function run(data, shape) {
   const tensor = new ort.Tensor('float32', data, shape);
-  const results = await session.run({ [session.inputNames[0]]: tensor });
+  const results = await session.run({ ...told, [session.inputNames[0]]: tensor });
   const output = results[session.outputNames[0]];
   const values = output.location === 'cpu' ? output.data : await output.getData();
   return { tensor: output, data: values, dims: output.dims };
+}
+
+function baseOf({ base: weights, slots }) {
+  const places = new Map(slots.map((slot) => [slot.name, slot]));
+  return { weights: new Float32Array(weights), slots: places, concepts: new Map() };
+}
+
+function tensors(weights) {
+  const made = {};
+  for (const [name, values] of weights) {
+    made[name] = new ort.Tensor('float32', values, base.slots.get(name).shape);
+  }
+  return made;
 }
 
 function channelsOf(metadata, otherwise) {

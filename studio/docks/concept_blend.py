@@ -34,11 +34,11 @@ class BlendRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
-        for part in (self.label, self.first):
-            row.addWidget(part)
+        row.addWidget(self.label)
+        row.addWidget(self.first)
         row.addWidget(self.slider, 1)
-        for part in (self.value, self.second):
-            row.addWidget(part)
+        row.addWidget(self.value)
+        row.addWidget(self.second)
         self.slider.changed.connect(self._slid)
         self.second.activated.connect(self._chosen)
         follow_theme(self.restyle)

@@ -137,16 +137,15 @@ class ConceptsWidget(QWidget):
     def _standing(self, one: ConceptSet, device: Device | None) -> tuple[str, str, str]:
         if device is None:
             return "cellphone-link", "muted", "Pair a phone to switch on it."
-        how = device.edits.get(one.edit.id)
-        if how is None:
-            return "cellphone", "muted", f"Click a concept to show it on {device.name}."
-        if how.state == "failed":
+        how, shown = device.edits.get(one.edit.id), device.concept
+        if how is not None and how.state == "failed":
             return "alert", "bad", how.text or f"It did not work on {device.name}."
-        if how.state != "ready":
+        if how is not None and how.state != "ready":
             share = f", {how.done / how.total:.0%}".replace("%", " %") if how.total else ""
             return "timer-sand", "blade", f"On its way to {device.name}{share}."
-        shown = device.concept
         if shown is None or shown.edit != one.edit.id:
+            if how is None:
+                return "cellphone", "muted", f"Click a concept to show it on {device.name}."
             return "cellphone-check", "good", f"{device.name} has it. Click a concept to show it."
         name = one.named(shown.first)
         if shown.second is not None:

@@ -38,7 +38,10 @@ ROW = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _ICON = "file-document-outline"
-_METHODS = ("pim", "quantize", "prune", "distill", "diffusion", "train", "export", "evaluate")
+_METHODS = (
+    *("pim", "quantize", "prune", "cat", "e2gan", "distill"),
+    *("diffusion", "train", "export", "evaluate"),
+)
 _LARGEST = 2**20
 
 

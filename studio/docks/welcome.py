@@ -275,7 +275,8 @@ class WelcomeMain(QWidget):
         self._column.setContentsMargins(edge, 40, edge, 32)
         room = self.width() - 2 * edge
         least = look.px(288)
-        columns = max(1, min(3, len(self.cards), (room + 24) // (least + 24)))
+        most = 2 if len(self.cards) == 4 else 3  # four make a square, not a row and a rest
+        columns = max(1, min(most, len(self.cards), (room + 24) // (least + 24)))
         is_wide = len(self.cards) == 1 and room >= look.px(640)
         for n in range(4):
             self._grid.setColumnStretch(n, 1 if n < columns else 0)

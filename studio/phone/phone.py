@@ -380,6 +380,7 @@ def _stage_words(stage: str) -> str:
         "golden": "Its result differs from this computer's. Its live edit goes on.",
         "camera": "Allow the camera on the phone, or use a photo there.",
         "run": "It stopped while computing. Choose another backend on the phone.",
+        "concept": "The phone goes on with what it showed. Export and push the concepts again.",
     }[stage]
 
 

@@ -217,6 +217,10 @@ class PhoneState:
                 device.golden = device.golden if _is_of(device.golden, message.id) else None
                 device.concept = None
             device.edit, device.strength = message.id, message.strength
+            if message.concept is not None:
+                mix = message.concept
+                device.concept = ShownConcept(message.id, mix.first, mix.second, mix.share)
+                return {"devices", "figures", "concepts"}
             return {"devices", "figures"}
         if isinstance(message, say.ConceptShown):
             return self._concept(device, message, now)
@@ -228,6 +232,8 @@ class PhoneState:
             message.id, message.first, message.second, message.share, message.switch_ms
         )
         device.concept, device.edit = shown, message.id
+        if message.id in device.edits and device.edits[message.id].state != "ready":
+            device.edits[message.id] = OnPhone("ready")  # what was refused is forgiven
         if was is None or (was.edit, was.first) != (shown.edit, shown.first):
             if message.switch_ms is not None:
                 device.swaps.append(Swap(now, f"{shown.first} shown", message.switch_ms))

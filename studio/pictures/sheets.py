@@ -54,6 +54,11 @@ def best_cells(payload: Table) -> set[tuple[int, int]]:
     return best
 
 
+def in_words(payload: Table) -> bool:
+    """Whether the first column holds words, not names of layers: those are in mono."""
+    return any(" " in str(row[0]) for row in payload.rows if row)
+
+
 class TableModel(QAbstractTableModel):
     """Rows of a :class:`Table`; missing cells are empty, cells too many are left out."""
 
@@ -61,6 +66,7 @@ class TableModel(QAbstractTableModel):
         super().__init__(parent)
         self.payload = payload
         self._best = best_cells(payload)
+        self._is_in_words = in_words(payload)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         """Rows."""
@@ -93,7 +99,8 @@ class TableModel(QAbstractTableModel):
             return axes.RIGHT if is_number else axes.LEFT
         if role == Qt.ItemDataRole.FontRole:
             is_best = (index.row(), index.column()) in self._best
-            if is_number or index.column() == 0:
+            is_name = index.column() == 0 and not self._is_in_words
+            if is_number or is_name:
                 return theme().mono("body", 600 if is_best else 400)
             return theme().font("small")
         if role == Qt.ItemDataRole.ForegroundRole:

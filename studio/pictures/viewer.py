@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
 from backend.core.files import slug
 from studio.pictures import kinds, words
 from studio.pictures.canvas import Canvas
-from studio.pictures.sheets import TableModel, TableSorter
+from studio.pictures.sheets import TableModel, TableSorter, in_words
 from studio.session import Session
 from studio.theme import theme
 from studio.widgets.button import tool
 from studio.widgets.elided import ElidedLabel
-from studio.widgets.table import BEST_ROLE, NUMBER_ROLE, prepare_table
+from studio.widgets.painting import text_width
+from studio.widgets.table import BEST_ROLE, NUMBER_ROLE, TableDelegate, prepare_table
 
 _FILTER = "PNG picture (*.png);;SVG drawing (*.svg);;CSV table (*.csv);;Markdown table (*.md)"
 
@@ -54,6 +55,9 @@ class ViewTable(QTableView):
                 isinstance(self._source.value(r, c), (int, float)) for r in range(len(payload.rows))
             )
         }
+        delegate = self.itemDelegate()
+        assert isinstance(delegate, TableDelegate)
+        delegate.monos = set() if in_words(payload) else {0}
         self._sorter.setSourceModel(self._source)
         if before is not None:
             before.deleteLater()
@@ -62,10 +66,15 @@ class ViewTable(QTableView):
         else:
             self.head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
             self._sorter.sort(-1)
-            self.resizeColumnsToContents()
             for column in range(len(payload.columns)):
-                wide = min(max(self.columnWidth(column), theme().px(56)), theme().px(280))
-                self.setColumnWidth(column, wide)
+                self.setColumnWidth(column, self._wanted_width(column))
+
+    def _wanted_width(self, column: int) -> int:
+        """Room for the cells and for the name above with its arrow, within bounds."""
+        look = theme()
+        name = str(self._sorter.headerData(column, Qt.Orientation.Horizontal) or "")
+        head = int(text_width(look.font("micro"), name)) + look.px(30)
+        return min(max(self.sizeHintForColumn(column), head, look.px(56)), look.px(280))
 
 
 class _Sorter(TableSorter):

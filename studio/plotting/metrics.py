@@ -20,6 +20,7 @@ _TITLES = {
     "ssim": "SSIM",
     "lpips": "LPIPS",
     "samples": "Samples",
+    "train_seconds": "Training time",
     "1-KA": "1 - KA",
     "l1": "L1",
 }
@@ -112,7 +113,7 @@ def rank(metric: str) -> tuple[int, str]:
         return 2, metric
     if "loss" in parts or metric in _LOG:
         return 3, metric
-    return (4 if better(metric) else 5), metric
+    return (4 if better(metric) and unit(metric) != "s" else 5), metric
 
 
 def number(value: float, metric: str = "") -> str:

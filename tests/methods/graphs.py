@@ -61,7 +61,8 @@ CAT = {
 CAT_TEACHER = "cat_teacher.generator"
 
 E2GAN = {"preset": "own", "width": 2, "heads": 2, "size": 32}
-E2GAN_EDIT = {**EDIT, "small": 0.0}
+E2GAN_EDIT = {**EDIT, "crops": 2, "small": 0.0, "shown": 1}
+E2GAN_ADAPT = {**E2GAN_EDIT, "meter": False}
 BASE, CONCEPTS, CONCEPT_PAIRS = "base.base", "concepts.concepts", "painted.pairs"
 
 CASES: dict[str, Case] = {
@@ -89,7 +90,7 @@ CASES: dict[str, Case] = {
     "data.pairs_folder": Case({"folder": "{pairs}", "size": 16}),
     "data.photos": Case({"source": "bundled", "size": 32, "crops": 2}),
     "e2gan.adapt": Case(
-        E2GAN_EDIT,
+        E2GAN_ADAPT,
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
         trains=True,
         requires="minilm",
@@ -107,9 +108,22 @@ CASES: dict[str, Case] = {
         {"prompts": "snow: make it snow; snowy: let it snow; night: at night", "count": 2},
         requires="minilm",
     ),
+    "e2gan.crucial": Case(
+        {**E2GAN_EDIT, "alone": False},
+        {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+        requires="minilm",
+    ),
     "e2gan.generator": Case(E2GAN),
     "e2gan.load": Case({"preset": "folder", "folder": "{concept_base}"}),
     "e2gan.merge": Case(links={"base": BASE, "adapter": "adapted.adapter"}, requires="minilm"),
+    "e2gan.ranks": Case(
+        {**E2GAN_EDIT, "budget_percent": 40.0, "most": 2, "parts": "tb,up", "tau": 0.9},
+        {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+        trains=True,
+        requires="minilm",
+    ),
+    "e2gan.subset": Case({"features": "pixels"}, {"pairs": PAIRS}),
+    "e2gan.subset_photos": Case({"features": "pixels", "count": 4}, {"photos": PHOTOS}),
     "e2gan.tune": Case(
         {**E2GAN_EDIT, "begin": "scratch"},
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS, "goal": "adapted.adapter"},
@@ -144,6 +158,11 @@ CASES: dict[str, Case] = {
     ),
     "teacher.vintagify": Case(requires="vintagify"),
     "train.classifier": Case(TRAIN, {"model": NETWORK, "data": DATA}, trains=True),
+    "train.cyclegan": Case(
+        {"epochs": 1, "batch": 2, "disc_layers": 1, "disc_width": 4, "pool": 3, "kid": "off"},
+        {"model": GENERATOR, "a": PHOTOS, "b": PHOTOS},
+        trains=True,
+    ),
     "train.image_to_image": Case(EDIT, {"model": GENERATOR, "pairs": PAIRS}, trains=True),
 }
 
@@ -170,7 +189,7 @@ _BASE = {
     ),
     "adapted": (
         "e2gan.adapt",
-        E2GAN_EDIT,
+        E2GAN_ADAPT,
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
     ),
     "pipeline": ("teacher.diffusers", {"source": "{pipeline}", "steps": 2}, {}),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from backend.core.context import QuietContext
@@ -113,6 +114,19 @@ def test_inherited_weights_are_the_teachers_and_new_ones_are_not() -> None:
     assert not torch.equal(other, stem[kept])
     again = cat_shrink(context(), ShrinkParams(), model, plan)
     assert torch.equal(other, again.module.get_submodule("down_sampling.1").weight)
+
+
+def test_norms_may_be_left_out_of_new_students_only(tmp_path: Path) -> None:
+    model = teacher()
+    plan = cat_plan(context(), PlanParams(ratio=0.4, lower=2), model).plan
+    student = cat_shrink(context(), ShrinkParams(norms="drop"), model, plan)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in student.module.modules())
+    student.save(tmp_path)
+    again = Generator.load(tmp_path)
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(again.module.eval()(x), student.module.eval()(x))
+    with pytest.raises(ValidationError, match="worth nothing without their norms"):
+        ShrinkParams(inherit=True, norms="drop")
 
 
 def test_a_linked_cost_replaces_macs() -> None:

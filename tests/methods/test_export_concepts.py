@@ -213,15 +213,15 @@ def other_layer(data: bytes) -> bytes:
 
 
 def other_rank(data: bytes) -> bytes:
-    return data.replace(b"down.1\\\":2", b"down.1\\\":3")
+    return data.replace(b'down.1\\":2', b'down.1\\":3')
 
 
 def great_rank(data: bytes) -> bytes:
-    return data.replace(b"down.1\\\":2", b"down.1\\\":-")
+    return data.replace(b'down.1\\":2', b'down.1\\":-')
 
 
 def other_format(data: bytes) -> bytes:
-    return data.replace(b"format\\\":1", b"format\\\":9")
+    return data.replace(b'format\\":1', b'format\\":9')
 
 
 def other_type(data: bytes) -> bytes:

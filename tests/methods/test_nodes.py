@@ -21,7 +21,7 @@ from backend.engine import launch
 from backend.engine.store import Store
 from studio.fields import words
 from studio.fields.spec import ORIGINS
-from tests.fakes import backend, call
+from tests.fakes.forks import forked
 from tests.methods.graphs import CASES, graph_of
 
 MEASURING = {"profile", "cost.ort", "report.compare"}  # what they store has a clock in it
@@ -164,16 +164,17 @@ def test_killed_at_random_steps_it_resumes_bit_equal(kind: str, files, tmp_path:
     )
     dice = random.Random(1)
     for low in (2, 20):
-        process = backend("run", str(run.path), "--now", "--quiet")
+        process = forked("run", str(run.path), "--now", "--quiet")
         goal, deadline = low + dice.randrange(8), time.monotonic() + 120
-        while _furthest(run) < goal and process.poll() is None:
+        while _furthest(run) < goal and process.is_alive():
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.kill()
-        process.communicate()
+        process.join()
         assert run.state() == "crashed", "it was killed before it was done"
-    code, _, err = call("resume", run.name, "--quiet")
-    assert code == 0, err
+    process = forked("resume", run.name, "--quiet")
+    process.join(300)
+    assert process.exitcode == 0, (run.path / "log.txt").read_text()
     assert same_files(outputs_copied(run, tmp_path / "killed"), plain)
     resumed = [e for e in run.events() if isinstance(e, ev.Resumed) and e.node == "it"]
     assert max(e.step for e in resumed) > 0, "it went on from a checkpoint, not from the start"

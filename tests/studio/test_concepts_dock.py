@@ -57,8 +57,14 @@ def gallery(phone_panel, window, session, recorded_run, qtbot) -> ConceptsWidget
     export(session.workspace)
     window.show_dock("concepts")
     dock = window.dock_widget("concepts")
-    qtbot.waitUntil(lambda: len(dock.grid.source.rows) == 3)
+    qtbot.waitUntil(lambda: looked(dock) == 3)
     return dock
+
+
+def looked(dock: ConceptsWidget) -> int:
+    """Let it read, and return how many concepts it shows."""
+    dock.look()
+    return len(dock.grid.source.rows)
 
 
 def center(dock: ConceptsWidget, row: int) -> QPoint:
@@ -181,9 +187,7 @@ def test_a_phone_that_comes_back_tells_its_concept_with_its_figures(gallery, bri
     assert gallery.grid.concept().id == "candy"
 
 
-def test_the_slider_blends_at_a_measured_pace_and_the_latest_wins(
-    gallery, bridges, qtbot
-) -> None:
+def test_the_slider_blends_at_a_measured_pace_and_the_latest_wins(gallery, bridges, qtbot) -> None:
     bridges.last.connects()
     click(gallery, 0)
     bridges.last.says(ready(ID))
@@ -247,7 +251,7 @@ def test_an_export_of_one_concept_cannot_be_blended(
     export(session.workspace, ("mosaic",))
     window.show_dock("concepts")
     dock = window.dock_widget("concepts")
-    qtbot.waitUntil(lambda: len(dock.grid.source.rows) == 1)
+    qtbot.waitUntil(lambda: looked(dock) == 1)
     bridges.last.connects()
     assert not dock.blend.slider.isEnabled()
     assert dock.blend.slider.toolTip() == "There is one concept; a blend needs two."

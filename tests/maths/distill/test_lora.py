@@ -124,6 +124,40 @@ def test_e2gan_p5_each_layer_has_its_rank_and_caps_hold() -> None:
     assert recipe.transforms[-1].name == "lora.attach"
 
 
+def test_fused_layers_compute_and_learn_as_peft_has_it() -> None:
+    network, _, _ = adapted(base(), scale=1.5)
+    shaken(network, by=0.1)
+    network = network.double().eval()
+    fused = lora.fuse(copy.deepcopy(network))
+    x = [t.double() for t in inputs()]
+    found = []
+    for one in (network, fused):
+        made = one(*x)
+        made.square().mean().backward()
+        found.append((made.detach(), {n: p.grad for n, p in lora.trainable(one).items()}))
+    (plain, slopes), (made, others) = found
+    assert (made - plain).abs().max() < 1e-10
+    assert all((others[n] - slope).abs().max() < 1e-10 for n, slope in slopes.items())
+    again = copy.deepcopy(fused)
+    shaken(again, 6)
+    assert (fused(*x) - made).abs().max() == 0, "a copy has layers of its own"
+    assert (again(*x) - made).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_e2gan_p6_growth_leaves_the_output_as_it_was() -> None:
+    small, _, ranks = adapted(base(), 2, scale=2.0)
+    shaken(small)
+    large, _, wider = adapted(base(), 4, scale=2.0)
+    assert any(wider[name] > rank for name, rank in ranks.items())
+    lora.load_grown(large, lora.adapter_state(small))
+    assert torch.allclose(large.eval()(*inputs()), small.eval()(*inputs()), atol=1e-5)
+    new = lora.adapter_state(large)["tb.q1.A"][2:]
+    assert new.abs().min() > 0, "new rows of A can learn"
+    with pytest.raises(AdapterError, match="cannot be grown"):
+        lora.load_grown(small, lora.adapter_state(large))
+
+
 @torch.no_grad()
 def test_the_scale_is_held_whatever_the_rank() -> None:
     small, _, _ = adapted(base(), 1, scale=2.0)
@@ -197,6 +231,10 @@ def test_what_cannot_carry_an_adapter_is_named() -> None:
         lora.adaptable(turned)
     with pytest.raises(AdapterError, match="grouped"):
         lora.adaptable(nn.ModuleDict({"up": nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))}))
+    padded = nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect")
+    for odd in (padded, nn.Conv2d(4, 4, 3, dilation=2)):
+        with pytest.raises(AdapterError, match="module of its own"):
+            lora.adaptable(nn.ModuleDict({"up": nn.Sequential(odd)}))
     with pytest.raises(AdapterError, match="No layer of"):
         lora.adaptable(base(), ["nothing"])
     with pytest.raises(RecipeError, match="does not have"):

@@ -50,3 +50,25 @@ def test_e2gan_p6_the_search_stops_under_tau_and_at_the_caps() -> None:
 def test_a_budget_below_the_start_is_refused() -> None:
     with pytest.raises(ValueError, match="raise the budget"):
         search(START, score, parameters, budget=100)
+
+
+def test_gains_are_measured_against_the_same_plan_trained_on() -> None:
+    """Where trials go on from the accepted plan, more training alone would look like a gain."""
+    rounds: list[int] = []
+    kept: list[Trial] = []
+
+    def tiring(ranks: dict[str, int]) -> float:
+        return score(ranks) * 0.9 ** len(rounds)
+
+    def count(plans: list[dict[str, int]]) -> None:
+        rounds.append(len(plans))
+
+    options = {"budget": 10_000, "on_round": count, "on_accept": kept.append}
+    found = search(START, tiring, parameters, tau=0.5, control=True, **options)
+    assert found.ranks == START
+    assert rounds == [1, 4], "the start; then the plan as it is, and three growths"
+    assert [one.grown for one in found.trials] == ["", "", *START]
+    rounds.clear()
+    greedy = search(START, tiring, parameters, tau=0.09, **options)
+    assert greedy.ranks != START, "without a control it would have grown"
+    assert [one.accepted for one in kept] == [True] * len(kept)

@@ -1,0 +1,244 @@
+/**
+ * Concepts of one base: reads their files and merges them into the base's weights. What the files
+ * hold is described in backend/export/concept_file.py, which does the same for the desktop.
+ *
+ * How a switch is made was measured in Chromium, 256x256, 1.41 GMAC, 927 kB of weights, one thread,
+ * on two busy cores; ratios of medians that were taken in turns:
+ * - weights as inputs of the graph, merged here: merging 1 to 2 ms, no session is built, a frame
+ *   takes 1.00 times that of a plain export and is equal to the last bit. This is what is done.
+ * - merge and build a new session in the same worker: 14 to 240 ms of building, in which nothing is
+ *   painted; options of the session change that little (without optimisation 14 to 74 ms).
+ * - the same in a second worker: nothing freezes, but the two share the cores, and a blend that is
+ *   dragged asks for a new session with every step.
+ * - A and B as inputs and their product in the graph: the product of every layer with every frame.
+ * - merged sessions kept warm: some 30 MB each, for nothing, as a switch without them builds none.
+ */
+
+const FORMAT = 1;
+const MOST_BYTES = 16 * 1024 * 1024;
+const MOST_HEADER = 256 * 1024;
+const MOST_RANK = 1024;
+const KEY = 'tb.key';
+const VALUE = 'tb.value';
+/** Layers that project the text, and the slot of what they make of it. */
+const TEXT_LAYERS = { 'tb.k2': KEY, 'tb.v2': VALUE };
+
+/** A concept's file that cannot be read or does not fit; the message says what is wrong. */
+export class ConceptError extends Error {
+  name = 'ConceptError';
+}
+
+/**
+ * @typedef {{a: Float32Array, b: Float32Array, rank: number, out: number, inputs: number}} Pair
+ * @typedef {{name: string, shape: number[], offset: number, told: boolean}} Slot
+ * @typedef {{pairs: Map<string, Pair>, scale: number, key: Float32Array, value: Float32Array,
+ *   text: {values: Float32Array, tokens: number, dim: number} | null,
+ *   textPairs: Map<string, Pair>}} Concept
+ */
+
+const count = (shape) => shape.reduce((all, one) => all * one, 1);
+
+/**
+ * Read the file of a concept.
+ * @param {ArrayBuffer} data
+ * @param {Map<string, Slot>} slots
+ * @returns {Concept}
+ * @throws {ConceptError} damaged, or of another network
+ */
+export function readConcept(data, slots) {
+  try {
+    const { notes, values } = opened(data);
+    return split(notes, new Parts(values), slots);
+  } catch (error) {
+    if (error instanceof ConceptError) throw error;
+    throw new ConceptError(`This is no concept's file (${error.name}).`);
+  }
+}
+
+function opened(data) {
+  if (data.byteLength > MOST_BYTES) throw new ConceptError("A concept's file is too large.");
+  if (data.byteLength < 8) throw new ConceptError("A concept's file is cut off.");
+  const length = Number(new DataView(data).getBigUint64(0, true));
+  if (length > Math.min(MOST_HEADER, data.byteLength - 8)) {
+    throw new ConceptError("A concept's file is cut off.");
+  }
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
+  const notes = JSON.parse(header.__metadata__['fretsaw.concept']);
+  if (notes.format !== FORMAT) {
+    throw new ConceptError(`A concept's file is of another format than ${FORMAT}.`);
+  }
+  const { dtype, shape } = header.values;
+  const body = data.slice(8 + length);
+  const values = dtype === 'F32' ? new Float32Array(body) : dtype === 'F16' ? halves(body) : null;
+  if (!values) throw new ConceptError("A concept's numbers are of an unknown type.");
+  if (shape.length !== 1 || shape[0] !== values.length) {
+    throw new ConceptError("A concept's file is not as long as it says.");
+  }
+  if (!values.every(Number.isFinite)) {
+    throw new ConceptError("A concept's file holds numbers that are not finite.");
+  }
+  return { notes, values };
+}
+
+/** float16 as float32. */
+function halves(body) {
+  const bits = new Uint16Array(body);
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const exponent = (bits[i] >> 10) & 31;
+    const fraction = bits[i] & 1023;
+    const size =
+      exponent === 31
+        ? NaN // neither infinity nor no number belongs here
+        : exponent
+          ? (1 + fraction / 1024) * 2 ** (exponent - 15)
+          : fraction * 2 ** -24;
+    out[i] = bits[i] >> 15 ? -size : size;
+  }
+  return out;
+}
+
+function split(notes, rest, slots) {
+  const pairs = new Map();
+  for (const [layer, rank] of ranks(notes.ranks)) {
+    const slot = slots.get(`${layer}.weight`);
+    if (!slot?.told || ![2, 4].includes(slot.shape.length)) {
+      throw new ConceptError(`A concept changes a layer "${layer}", which the base has not.`);
+    }
+    pairs.set(layer, rest.pair(rank, slot.shape[0], count(slot.shape.slice(1))));
+  }
+  const [key, value] = [KEY, VALUE].map((name) => rest.take(count(slots.get(name).shape)));
+  const textPairs = new Map();
+  let text = null;
+  if (notes.text) {
+    const [, heads, most, head] = slots.get(KEY).shape;
+    const [tokens, dim] = notes.text;
+    if (!(Number.isInteger(tokens) && tokens >= 0 && tokens <= most && dim >= 1)) {
+      throw new ConceptError("A concept's text has another shape.");
+    }
+    text = { values: rest.take(tokens * dim), tokens, dim };
+    for (const [layer, rank] of ranks(notes.text_ranks)) {
+      if (!TEXT_LAYERS[layer]) throw new ConceptError(`A concept projects its text by "${layer}".`);
+      textPairs.set(layer, rest.pair(rank, heads * head, dim));
+    }
+  }
+  rest.end();
+  if (!Number.isFinite(notes.scale)) throw new ConceptError("A concept's scale is not finite.");
+  return { pairs, scale: notes.scale, key, value, text, textPairs };
+}
+
+function ranks(record) {
+  const all = Object.entries(record);
+  for (const [layer, rank] of all) {
+    if (!Number.isInteger(rank) || rank < 1 || rank > MOST_RANK) {
+      throw new ConceptError(`A concept's rank of "${layer.slice(0, 60)}" is no rank.`);
+    }
+  }
+  return all;
+}
+
+/** Takes parts off the front of a row of numbers. */
+class Parts {
+  #at = 0;
+
+  constructor(values) {
+    this.values = values;
+  }
+
+  take(length) {
+    const to = this.#at + length;
+    if (!(length >= 0 && to <= this.values.length)) {
+      throw new ConceptError("A concept's file has fewer numbers than it says.");
+    }
+    const part = this.values.subarray(this.#at, to);
+    this.#at = to;
+    return part;
+  }
+
+  pair(rank, out, inputs) {
+    return { a: this.take(rank * inputs), b: this.take(out * rank), rank, out, inputs };
+  }
+
+  end() {
+    if (this.#at !== this.values.length) {
+      throw new ConceptError("A concept's file has more numbers than it says.");
+    }
+  }
+}
+
+/**
+ * The told weights of a base with concepts in their shares: deltas B A are mixed, and key and value
+ * of the texts. What two concepts have of each other where they change the projection of the text
+ * is added too, so a mix is what the merged mix of both computes.
+ * @param {Float32Array} base the whole file of weights
+ * @param {Map<string, Slot>} slots
+ * @param {[Concept, number][]} parts concepts and shares, one or two; none leaves the base as it is
+ * @returns {Map<string, Float32Array>} by the name of the input
+ */
+export function merged(base, slots, parts) {
+  const out = new Map();
+  for (const slot of slots.values()) {
+    if (!slot.told) continue;
+    const from = slot.offset / 4;
+    out.set(slot.name, base.slice(from, from + count(slot.shape)));
+  }
+  for (const [concept, share] of parts) {
+    for (const [layer, pair] of concept.pairs) {
+      addProduct(out.get(`${layer}.weight`), pair, share * concept.scale);
+    }
+  }
+  for (const name of parts.length ? [KEY, VALUE] : []) {
+    const view = out.get(name).fill(0);
+    for (const [concept, share] of parts) {
+      const from = name === KEY ? concept.key : concept.value;
+      for (let i = 0; i < view.length; i++) view[i] += share * from[i];
+    }
+  }
+  if (parts.length === 2) {
+    for (const [layer, name] of Object.entries(TEXT_LAYERS)) {
+      cross(out.get(name), slots.get(name).shape, parts, layer);
+    }
+  }
+  return out;
+}
+
+/** weight += scale B A */
+function addProduct(weight, { a, b, rank, out, inputs }, scale) {
+  for (let o = 0; o < out; o++) {
+    const row = weight.subarray(o * inputs, (o + 1) * inputs);
+    for (let r = 0; r < rank; r++) {
+      const factor = Math.fround(scale * b[o * rank + r]);
+      const from = r * inputs;
+      for (let i = 0; i < inputs; i++) row[i] += factor * a[from + i];
+    }
+  }
+}
+
+/** view -= s (1 - s) (d1 - d2)(t1 - t2), for changes d and texts t, (1, heads, tokens, c). */
+function cross(view, [, heads, tokens, head], [[first], [second, share]], layer) {
+  if (!first.text || !second.text || share === 0 || share === 1) return;
+  const apart = difference(first.text, second.text, tokens);
+  const { dim } = first.text;
+  for (const [concept, sign] of [[first, 1], [second, -1]]) {
+    const pair = concept.textPairs.get(layer);
+    if (!pair) continue;
+    const factor = -sign * share * (1 - share) * concept.scale;
+    for (let t = 0; t < tokens; t++) {
+      for (let r = 0; r < pair.rank; r++) {
+        let sum = 0;
+        for (let d = 0; d < dim; d++) sum += pair.a[r * dim + d] * apart[t * dim + d];
+        for (let o = 0; o < pair.out; o++) {
+          const at = (Math.floor(o / head) * tokens + t) * head + (o % head);
+          view[at] += factor * sum * pair.b[o * pair.rank + r];
+        }
+      }
+    }
+  }
+}
+
+function difference(one, other, tokens) {
+  const out = new Float32Array(tokens * one.dim);
+  out.set(one.values);
+  for (let i = 0; i < other.values.length; i++) out[i] -= other.values[i];
+  return out;
+}

@@ -1,0 +1,66 @@
+/**
+ * Tells a worker which concepts to compute with. Files of concepts go there once; a mix is a few
+ * numbers. While one is on its way only the newest wish waits: a slider that is dragged never
+ * queues up.
+ */
+import { conceptOf, mixParts } from './mix.js';
+import { bytesOf } from './model.js';
+import { fileOf } from './library.js';
+
+export class Mixing {
+  /** Files that a worker has read, by the concept's id. @type {WeakMap<object, Map<string, string>>} */
+  #known = new WeakMap();
+  #turns = new WeakMap();
+  #seq = 0;
+
+  /** @param {import('./files.js').Files} files */
+  constructor(files) {
+    this.files = files;
+  }
+
+  /** A worker has opened another graph. */
+  forget(slot) {
+    this.#known.delete(slot);
+  }
+
+  /** Hand files of concepts to a worker, those it has not read yet. */
+  async learn(slot, offer, ids) {
+    const known = this.#known.get(slot) ?? new Map();
+    this.#known.set(slot, known);
+    const concepts = [];
+    for (const id of ids) {
+      const file = fileOf(conceptOf(offer, id), 'adapter');
+      if (!file) throw new Error(`There is no concept "${id}".`);
+      if (known.get(id) === file.sha256) continue;
+      concepts.push({ id, data: await bytesOf(this.files, file), hash: file.sha256 });
+    }
+    if (!concepts.length) return;
+    const moved = concepts.map((one) => one.data);
+    await slot.ask('learn', { concepts }, moved);
+    for (const { id, hash } of concepts) known.set(id, hash);
+  }
+
+  /**
+   * Compute with `mix` from the next picture on.
+   * @returns {Promise<number>} the number that pictures of it carry; 0 where a newer wish came
+   */
+  async set(slot, offer, mix) {
+    const seq = ++this.#seq;
+    const turns = this.#turns.get(slot) ?? { latest: 0, sending: null };
+    this.#turns.set(slot, turns);
+    turns.latest = seq;
+    while (turns.sending) await turns.sending.catch(() => {});
+    if (turns.latest !== seq) return 0;
+    turns.sending = this.#send(slot, offer, mix, seq).finally(() => {
+      turns.sending = null;
+    });
+    await turns.sending;
+    return seq;
+  }
+
+  async #send(slot, offer, mix, seq) {
+    const parts = mixParts(mix);
+    await this.learn(slot, offer, parts.map(([id]) => id));
+    await slot.ask('mix', { parts, seq });
+  }
+}
