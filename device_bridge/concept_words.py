@@ -29,12 +29,12 @@ class SlotOffer(Words):
 
 
 class ConceptOffer(Words):
-    """One concept: its file, a sample of its golden output, a small picture."""
+    """One concept: its file, one for blends, a sample of its golden output, a small picture."""
 
     id: EditId
     name: str = Field(max_length=80)
     kind: Literal["base", "adapter"]
-    files: list[FileOffer] = Field(min_length=1, max_length=3)
+    files: list[FileOffer] = Field(min_length=1, max_length=4)
     step: int = Field(default=1, ge=1, le=64, description="Every so many-th golden value.")
 
 

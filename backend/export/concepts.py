@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.export import concept_file
-from backend.export.concept_file import KEY, TEXT_LAYERS, VALUE, Concept
+from backend.export.concept_file import KEY, TEXT_LAYERS, VALUE, Concept, Met
 from backend.export.onnx import ExportError, write_model
 from backend.export.require import require
+from backend.export.rewrites import compute_in_rows, join_upsampling
 from backend.export.slots import Slot
 
 
 def switching_graph(source: Path, target: Path, inputs: Collection[str]) -> None:
     """Write the graph at ``source`` to ``target`` with the weights ``inputs`` as inputs.
 
-    Its other weights stay where they are: in the file beside ``source``.
+    Its other weights stay where they are: in the file beside ``source``. It is rewritten to be
+    faster in WASM, see :mod:`backend.export.rewrites`.
 
     Raises:
         ExportError: a weight is not in the graph.
@@ -42,38 +43,46 @@ def switching_graph(source: Path, target: Path, inputs: Collection[str]) -> None
     for name in sorted(inputs):
         value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, there[name])
         model.graph.input.append(value)
+    join_upsampling(model)
+    compute_in_rows(model)
     told = {entry.key: entry.value for entry in model.metadata_props}
     write_model(model, target, metadata=told, check=False)
 
 
 def concept_of(
-    module: nn.Module,
-    tensors: dict[str, Tensor],
-    ranks: dict[str, int],
-    scale: float,
-    base: str,
-    text: Tensor | None,
+    module: nn.Module, tensors: dict[str, Tensor], ranks: Collection[str], scale: float, base: str
 ) -> Concept:
     """Return what a concept adds, from its merged ``module`` with the text fixed.
 
     Args:
         module: the network with adapters merged, whose ``tb.key`` and ``tb.value`` are set.
         tensors: ``layer.A`` and ``layer.B`` of the adapters; none for a concept of the base.
-        ranks: the rank of each adapted layer.
+        ranks: the layers that are adapted.
         scale: of the change of the weights.
         base: the digest of the base.
-        text: token vectors (T, D), where some concept of the set adapts their projection.
     """
     block = module.get_submodule("tb")
-    pairs = {name: _pair(tensors, name) for name in ranks}
-    return Concept(
-        {name: pair for name, pair in pairs.items() if name not in TEXT_LAYERS},
-        float(scale),
-        *(_array(getattr(block, name.partition(".")[2])) for name in (KEY, VALUE)),
-        base,
-        None if text is None else _trimmed(_array(text)),
-        {} if text is None else {n: pair for n, pair in pairs.items() if n in TEXT_LAYERS},
-    )
+    pairs = {
+        name: (_array(tensors[f"{name}.A"].flatten(1)), _array(tensors[f"{name}.B"].flatten(1)))
+        for name in ranks
+        if name not in TEXT_LAYERS
+    }
+    key, value = (_array(getattr(block, name.partition(".")[2])) for name in (KEY, VALUE))
+    return Concept(pairs, float(scale), key, value, base)
+
+
+def met_of(
+    tensors: dict[str, Tensor], ranks: Collection[str], texts: dict[str, Tensor]
+) -> dict[str, Met]:
+    """Return what adapters of the text's projection make of the texts (T, D) of all concepts."""
+    return {
+        name: Met(
+            _array(tensors[f"{name}.B"]),
+            {id: _array(tensors[f"{name}.A"] @ text.T) for id, text in texts.items()},
+        )
+        for name in ranks
+        if name in TEXT_LAYERS
+    }
 
 
 def load_merged(module: nn.Module, weights: bytes | bytearray, slots: Collection[Slot]) -> None:
@@ -96,16 +105,5 @@ def told(
     }
 
 
-def _pair(tensors: dict[str, Tensor], name: str) -> concept_file.Pair:
-    a, b = tensors[f"{name}.A"], tensors[f"{name}.B"]
-    return _array(a.flatten(1)), _array(b.flatten(1))
-
-
 def _array(tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
-
-
-def _trimmed(text: np.ndarray) -> np.ndarray:
-    """Leave out the zeros behind the end of a prompt."""
-    used = np.flatnonzero(np.abs(text).max(1, initial=0))
-    return text[: used[-1] + 1] if used.size else text[:0]

@@ -10,9 +10,9 @@ pixels instead of 36, and no large picture in between. With rows: place 0 reads 
 the weights k0, k1 + k2; place 1 reads i, i + 1 with k0 + k1, k2. Reflecting an up-sampled picture
 by one repeats its edge, so the small one's edge is repeated.
 
-*Squares of a convolution with few outputs.* The last one of a generator has 3 outputs and reads
-7 x 7 pixels; its time is the copying of these windows. Two by two pixels share most of a window of
-8 x 8: a quarter of the windows, four times the outputs.
+*Rows of a convolution with few outputs.* The last one of a generator has 3 outputs and reads 7 x 7
+pixels: a product of 3 long rows, for which kernels are not made, and much copying of windows. As
+seven convolutions of 1 x 7 at once, 21 outputs, and the sum of their rows it is the same.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 _FEW = 4
-"""Outputs up to which a convolution is computed in squares."""
+"""Outputs up to which a convolution is computed row by row."""
 _WIDE = 5
 """Weights of a row from which on that pays."""
+_END = 2**31
 _ROWS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
 """Which of the three weights of a row are added: place, pixel, weight."""
 
@@ -77,11 +78,10 @@ def _chain(
     return (resize, pad) if pads.tolist() == [0, 0, 1, 1, 0, 0, 1, 1] else None
 
 
-def compute_in_squares(model: ModelProto) -> int:
-    """Rewrite ``model`` in place; return how many convolutions are computed in squares of 2 x 2.
+def compute_in_rows(model: ModelProto) -> int:
+    """Rewrite ``model`` in place; return how many convolutions are computed row by row.
 
-    Only dense ones with a bias, few outputs, a wide square kernel, no stride and no padding, whose
-    output has even sides that are known.
+    Only dense ones with a bias, few outputs, a wide square kernel, no stride and no padding.
     """
     shapes = _shapes(model)
     count = 0
@@ -89,10 +89,8 @@ def compute_in_squares(model: ModelProto) -> int:
         if not _is_plain(conv) or conv.input[1] not in shapes:
             continue
         out, _, height, width = shapes[conv.input[1]]
-        size = shapes.get(conv.output[0]) or _size_through(model, conv.output[0], shapes)
-        is_even = len(size) == 4 and min(size[2:]) > 0 and not any(side % 2 for side in size[2:])
-        if out <= _FEW and height == width and height >= _WIDE and is_even:
-            _replace(model, conv, _squares(_Builder(model, conv), shapes[conv.input[1]]))
+        if out <= _FEW and height == width and height >= _WIDE:
+            _replace(model, conv, _rows(_Builder(model, conv), shapes[conv.input[1]]))
             count += 1
     return count
 
@@ -135,36 +133,29 @@ class _Builder:
         four = self.put("four", np.array([4 * out, inputs, *sides]))
         return self.add("Reshape", "kernel", [turned, four])
 
-    def biases(self) -> str:
-        """Return the bias, once for each place."""
-        return self.add("Concat", "biases", [self.conv.input[2]] * 4, axis=0)
-
-    def end(self, square: str) -> list[NodeProto]:
-        """Lay the places of the squares out as pixels; return all nodes."""
-        node = self._onnx.helper.make_node(
-            "DepthToSpace",
-            [square],
-            list(self.conv.output),
-            self.conv.name,
-            blocksize=2,
-            mode="DCR",
+    def end(self, operator: str, sources: list[str], **attributes: Any) -> list[NodeProto]:
+        """Add the node that gives what the convolution gave; return all nodes."""
+        conv = self.conv
+        made = self._onnx.helper.make_node(
+            operator, sources, list(conv.output), conv.name, **attributes
         )
-        return [*self.nodes, node]
+        return [*self.nodes, made]
 
 
-def _squares(make: _Builder, shape: tuple[int, ...]) -> list[NodeProto]:
+def _rows(make: _Builder, shape: tuple[int, ...]) -> list[NodeProto]:
     out, inputs, side, _ = shape
-    rows = np.stack([np.eye(side, side + 1, k=place, dtype=np.float32) for place in (0, 1)])
-    matrix = np.einsum("pau,qbv->abpquv", rows, rows).reshape(side * side, -1)
-    kernel = make.spread(matrix, (out, inputs), (side + 1, side + 1))
-    places = make.add(
-        "Conv",
-        "conv",
-        [make.conv.input[0], kernel, make.biases()],
-        kernel_shape=[side + 1, side + 1],
-        strides=[2, 2],
-    )
-    return make.end(places)
+    turned = make.add("Transpose", "turned", [make.conv.input[1]], perm=[2, 0, 1, 3])
+    four = make.put("four", np.array([side * out, inputs, 1, side]))
+    kernel = make.add("Reshape", "kernel", [turned, four])
+    zeros = make.put("zeros", np.zeros((side - 1) * out, np.float32))
+    bias = make.add("Concat", "bias", [make.conv.input[2], zeros], axis=0)
+    rows = make.add("Conv", "conv", [make.conv.input[0], kernel, bias], kernel_shape=[1, side])
+    axes, parts = make.put("axes", np.array([1, 2])), []
+    for row in range(side):
+        begin = make.put(f"begin{row}", np.array([row * out, row]))
+        until = make.put(f"end{row}", np.array([(row + 1) * out, row - side + 1 or _END]))
+        parts.append(make.add("Slice", f"row{row}", [rows, begin, until, axes]))
+    return make.end("Sum", parts)
 
 
 def _joined(make: _Builder, source: str, shape: tuple[int, ...]) -> list[NodeProto]:
@@ -172,15 +163,17 @@ def _joined(make: _Builder, source: str, shape: tuple[int, ...]) -> list[NodePro
     kernel = make.spread(_places(), (out, inputs), (2, 2))
     edges = make.put("edges", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
     wide = make.add("Pad", "edge", [source, edges], mode="edge")
-    places = make.add("Conv", "conv", [wide, kernel, make.biases()], kernel_shape=[2, 2])
-    axes, parts, end = make.put("axes", np.array([1, 2, 3])), [], 2**31
+    bias = make.add("Concat", "bias", [make.conv.input[2]] * 4, axis=0)
+    places = make.add("Conv", "conv", [wide, kernel, bias], kernel_shape=[2, 2])
+    axes, parts = make.put("axes", np.array([1, 2, 3])), []
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         first = (2 * row + column) * out
         begin = make.put(f"begin{row}{column}", np.array([first, row, column]))
-        until = np.array([first + out, -1 if row == 0 else end, -1 if column == 0 else end])
+        until = np.array([first + out, row - 1 or _END, column - 1 or _END])
         bounds = [begin, make.put(f"end{row}{column}", until), axes]
         parts.append(make.add("Slice", f"place{row}{column}", [places, *bounds]))
-    return make.end(make.add("Concat", "square", parts, axis=1))
+    square = make.add("Concat", "square", parts, axis=1)
+    return make.end("DepthToSpace", [square], blocksize=2, mode="DCR")
 
 
 def _is_plain(conv: NodeProto) -> bool:
@@ -203,14 +196,6 @@ def _shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         shapes[value.name] = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
     return shapes
-
-
-def _size_through(
-    model: ModelProto, name: str, shapes: dict[str, tuple[int, ...]]
-) -> tuple[int, ...]:
-    """Return the shape of ``name`` from behind an activation, which changes none."""
-    found = [n for n in model.graph.node if name in n.input and n.op_type in ("Tanh", "Relu")]
-    return shapes.get(found[0].output[0], ()) if found else ()
 
 
 def _replace(model: ModelProto, old: NodeProto, made: list[NodeProto]) -> None:

@@ -22,6 +22,7 @@ from backend.methods.cat_pictures import LessonSheet
 from backend.methods.image_to_image import (
     ImageToImageParams,
     Snapshots,
+    distance_of,
     figures_of,
     opponent_of,
     validation_of,
@@ -148,6 +149,7 @@ def cat_distill(
         plan,
         discriminator=opponent.module,
         conditional=opponent.conditional,
+        distance=distance_of(ctx, p),
         extra=lesson if p.loss != "none" else None,
         extra_parameters=lesson.parameters,
         after_epoch=after,

@@ -56,6 +56,22 @@ class ConceptGeneratorParams(Params):
         title="Text vector",
         description="Length of a token's vector: 384 for MiniLM, 512 for CLIP ViT-B/32.",
     )
+    blocks_before: int = Field(
+        default=2,
+        ge=0,
+        le=16,
+        title="Blocks before",
+        description="Residual blocks before the transformer block.",
+        json_schema_extra={"origin": "paper"},
+    )
+    blocks_after: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        title="Blocks after",
+        description="Residual blocks after it.",
+        json_schema_extra={"origin": "paper"},
+    )
 
 
 @node("e2gan.generator", title="Concept generator")
@@ -65,7 +81,11 @@ def e2gan_generator(ctx: Context, p: ConceptGeneratorParams) -> ConceptBase:
     Source: Gong et al., E2GAN, ICML 2024, fig. 3
     """
     width, heads = _WIDTHS.get(p.preset, (p.width, p.heads))
-    recipe = Recipe(zoo("concept_generator", width=width, heads=heads, text_dim=p.text_dim))
+    blocks = {"blocks_before": p.blocks_before, "blocks_after": p.blocks_after}
+    others = blocks if (p.blocks_before, p.blocks_after) != (2, 1) else {}
+    recipe = Recipe(
+        zoo("concept_generator", width=width, heads=heads, text_dim=p.text_dim, **others)
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(ctx.seed)
         module = build(recipe, meta=False)

@@ -67,7 +67,9 @@ def e2gan_concepts(ctx: Context, p: ConceptsParams) -> Concepts:
     chosen = np.arange(len(names))
     if p.count is not None:
         chosen = choose(encoder.embed(prompts), p.count, seed=ctx.seed)
-    rows = [[names[i], prompts[i], "yes" if i in chosen else "no"] for i in range(len(names))]
+    rows: list[list[str | float | int | None]] = [
+        [names[i], prompts[i], "yes" if i in chosen else "no"] for i in range(len(names))
+    ]
     columns = [Column(name="Concept"), Column(name="Prompt"), Column(name="Chosen")]
     ctx.view(Table(title="Concepts", columns=columns, rows=rows), "table")
     kept = {names[i]: prompts[i] for i in chosen}

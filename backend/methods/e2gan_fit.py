@@ -16,6 +16,7 @@ from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest, open_pairs
 from backend.distill.perceptual import perceptual_loss
+from backend.fields import AUGMENTATION
 from backend.methods.image_to_image import ImageToImageParams, opponent_of, validation_of
 from backend.models.concept import Prompted
 from backend.models.recipe import build
@@ -38,6 +39,17 @@ class ConceptParams(ImageToImageParams):
         title="Concept",
         description="Which of the linked ones; empty: the one that the pairs are of.",
         json_schema_extra={"group": CONCEPT},
+    )
+    epochs: int = Field(
+        default=10, ge=1, le=5000, title="Epochs", description="Passes over the training pairs."
+    )
+    small: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Small start",
+        description="First part of the training on half the height and width; misleads fine edits.",
+        json_schema_extra={"group": AUGMENTATION},
     )
     lr_discriminator: float = Field(
         default=2e-4,

@@ -150,7 +150,7 @@ def _tell(ctx: Context, base: ConceptBase, ranks: Mapping[str, int]) -> None:
     weights = sum(one.numel() for one in base.module.parameters())
     ctx.metric(0, parameters=count, percent=100 * count / weights)
     ctx.log(f"{count:,} numbers in {len(ranks)} layers, {100 * count / weights:.2f} % of the base.")
-    rows = [
+    rows: list[list[str | float | int | None]] = [
         [name, rank, lora.most_rank(layers[name]), lora.parameters_of(layers[name], rank)]
         for name, rank in ranks.items()
     ]

@@ -39,7 +39,7 @@ class RanksParams(ConceptParams):
         default=4, ge=1, le=1000, title="Epochs", description="Of each trial of the search."
     )
     lr: float = Field(
-        default=1e-3,
+        default=1e-2,
         gt=0,
         le=1,
         title="Learning rate",
@@ -256,7 +256,7 @@ class RankSearch:
             Column(name="Validation L1", better="lower"),
             Column(name="Kept"),
         ]
-        rows = [
+        rows: list[list[str | float | int | None]] = [
             [
                 *(one.ranks[part] for part in self.parts),
                 one.parameters,

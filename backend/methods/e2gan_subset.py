@@ -178,12 +178,14 @@ def _chosen(ctx: Context, p: PhotoSubsetParams, take: Take, total: int, what: st
             f"{count} of {total} training {what} cannot be chosen.",
             "Ask for fewer, or link more.",
         )
-    features = _features(ctx, p, take, total)
+    kind = _kind(ctx, p)
+    features = _features(ctx, p, kind, take, total)
     how: Selection = "nearest" if p.how == "several" else p.how
+    options = {"directions": kind != "pixels"}
     each = p.each if p.how == "several" else 1
-    chosen = choose(features, count, how=how, each=each, seed=ctx.seed)
+    chosen = choose(features, count, how=how, each=each, seed=ctx.seed, **options)
     by_chance = choose(features, count, how="random", seed=ctx.seed)
-    mine, chance = (coverage(features, which) for which in (chosen, by_chance))
+    mine, chance = (coverage(features, which, **options) for which in (chosen, by_chance))
     ctx.metric(0, chosen=count, total=total, distance=mine, distance_by_chance=chance)
     ctx.log(
         f"{count} of {total} {what} stay; the mean distance of all to the nearest one is "
@@ -194,16 +196,21 @@ def _chosen(ctx: Context, p: PhotoSubsetParams, take: Take, total: int, what: st
     return chosen
 
 
-def _features(ctx: Context, p: PhotoSubsetParams, take: Take, total: int) -> np.ndarray:
-    """Return features (N, D) of all pictures, read in batches."""
+def _kind(ctx: Context, p: PhotoSubsetParams) -> str:
+    """Return which features are taken."""
     if p.how == "random":
-        return pixel_features(_all(ctx, take, total))
-    kind = p.features
-    if kind == "auto":
-        kind = "mobilenet_v2" if p.download or p.file or has_features() else "pixels"
-        ctx.log(f"Pictures are compared by {'MobileNetV2' if kind[0] == 'm' else 'their pixels'}.")
+        return "pixels"
+    if p.features != "auto":
+        return p.features
+    is_here = p.download or p.file is not None or has_features()
+    ctx.log(f"Pictures are compared by {'MobileNetV2' if is_here else 'their pixels'}.")
+    return "mobilenet_v2" if is_here else "pixels"
+
+
+def _features(ctx: Context, p: PhotoSubsetParams, kind: str, take: Take, total: int) -> np.ndarray:
+    """Return features (N, D) of all pictures, read in batches."""
     if kind == "pixels":
-        return pixel_features(_all(ctx, take, total))
+        return pixel_features(_in_batches(ctx, lambda which: _thumbnails(take, which, 32), total))
     if kind == "clip":
         from backend.diffusion.clip import Clip
 
@@ -213,11 +220,6 @@ def _features(ctx: Context, p: PhotoSubsetParams, take: Take, total: int) -> np.
         return _in_batches(ctx, lambda which: network.embed(take(which), ["a photo"])[0], total)
     net = FeatureNet(p.file, download=p.download, device=ctx.device)
     return _in_batches(ctx, lambda which: net(take(which)), total)
-
-
-def _all(ctx: Context, take: Take, total: int) -> np.ndarray:
-    """Return all pictures, made small: their principal components need no more."""
-    return _in_batches(ctx, lambda which: _thumbnails(take, which, 32), total)
 
 
 def _in_batches(ctx: Context, read: Callable[[np.ndarray], np.ndarray], total: int) -> np.ndarray:

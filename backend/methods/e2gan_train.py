@@ -68,7 +68,7 @@ def e2gan_base(
     shown = Snapshots(ctx, fixed(base, base.module, text, names[0]))
 
     def after(row: EditEpoch, kept: nn.Module) -> None:
-        shown(row, fixed(base, kept.network, text, names[0]).module)
+        shown(row, fixed(base, kept.get_submodule("network"), text, names[0]).module)
 
     opponent, epochs = fit_concepts(ctx, p, base, module, manifest, None, after=after, told=told)
     kept = Concepts(
@@ -87,7 +87,7 @@ class AdaptParams(GoalParams):
     """How to train the adapter."""
 
     lr: float = Field(
-        default=1e-3,
+        default=1e-2,
         gt=0,
         le=1,
         title="Learning rate",
@@ -95,7 +95,7 @@ class AdaptParams(GoalParams):
         json_schema_extra={"scale": "log"},
     )
     rank: int = Field(
-        default=1,
+        default=4,
         ge=1,
         le=64,
         title="Rank",
@@ -164,7 +164,12 @@ def e2gan_adapt(
 
     def after(row: EditEpoch, kept: nn.Module) -> None:
         lora.trainable(module.network)
-        shown(row, fixed(base, lora.merged(kept.network), lesson.text, lesson.name).module)
+        shown(
+            row,
+            fixed(
+                base, lora.merged(kept.get_submodule("network")), lesson.text, lesson.name
+            ).module,
+        )
         if meter is not None:
             meter.show(row)
 
@@ -226,7 +231,7 @@ def e2gan_tune(
     shown = Snapshots(ctx, fixed(base, base.module, lesson.text, lesson.name))
 
     def after(row: EditEpoch, kept: nn.Module) -> None:
-        shown(row, fixed(base, kept.network, lesson.text, lesson.name).module)
+        shown(row, fixed(base, kept.get_submodule("network"), lesson.text, lesson.name).module)
 
     wanted = p.stop_at_l1 or _reached_by(goal)
     opponent, epochs = fit_concepts(

@@ -21,7 +21,7 @@ from backend.core.node import Params, node
 from backend.core.views import Column, Table
 from backend.distill import lora
 from backend.export import concept_file, concepts
-from backend.export.concept_file import KEY, TEXT_LAYERS, VALUE, Precision
+from backend.export.concept_file import KEY, VALUE, Precision
 from backend.export.runtime import session
 from backend.export.slots import Slot
 from backend.export.verify import ParityError, golden
@@ -84,7 +84,7 @@ class _Base:
     inputs: frozenset[str]
     weights: bytes
     digest: str
-    keeps_text: bool
+    texts: dict[str, Tensor]
     golden: Tensor
     picture: np.ndarray | None
 
@@ -251,14 +251,13 @@ def _write_base(
     _require_parity(_answer(first.module, inputs), output, tolerance_of(first), graph.name)
     if shown is not None:
         _thumb(first.module, shown, base, graph.with_suffix(".thumb.jpg"))
-    keeps_text = any(layer in TEXT_LAYERS for layer in adapted)
     return graph, _Base(
         switch,
         places,
         frozenset(told),
         weights.read_bytes(),
         base.digest(),
-        keeps_text,
+        {entry.id: entry.text for entry in chosen},
         inputs,
         shown,
     )
@@ -275,7 +274,6 @@ def _write_concept(
         one.ranks if one else {},
         one.scale if one else 1.0,
         shared.digest,
-        entry.text if shared.keeps_text else None,
     )
     path = folder / f"{entry.id}.concept"
     write_atomic(path, concept_file.write(concept, p.precision))
@@ -294,6 +292,10 @@ def _write_concept(
     if shared.picture is not None:
         thumb = _thumb(network, shared.picture, base, folder / f"{entry.id}.thumb.jpg")
         files.append(thumb)
+    met = concepts.met_of(one.tensors, one.ranks, shared.texts) if one else {}
+    if met:
+        write_atomic(folder / f"{entry.id}.blend", concept_file.write_met(met, p.precision))
+        files.append(folder / f"{entry.id}.blend")
     return {
         "id": entry.id,
         "name": entry.made.label,
@@ -301,6 +303,7 @@ def _write_concept(
         "kind": "adapter" if one else "base",
         "adapter": path.name,
         "bytes": path.stat().st_size,
+        "blend": f"{entry.id}.blend" if met else None,
         "golden": files[1].name,
         "thumb": thumb.name if thumb else None,
         "numbers": one.parameters if one else 0,

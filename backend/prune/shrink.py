@@ -58,9 +58,12 @@ def shrink_channels(module: nn.Module, plan: dict[str, Any]) -> nn.Module:
         RecipeError: the plan names a layer that the network does not have.
     """
     network = copy.deepcopy(module)
-    gone = {norm for name in plan["remove"] if (norm := _remove(network, name))}
+    gone: set[str] = set()
+    for name in plan["remove"]:
+        if not _is_below(name, gone):
+            gone |= _remove(network, name)
     for name, axes in plan["modules"].items():
-        if name in gone:
+        if _is_below(name, gone):
             continue
         try:
             part = network.get_submodule(name)
@@ -72,8 +75,12 @@ def shrink_channels(module: nn.Module, plan: dict[str, Any]) -> nn.Module:
     return network
 
 
-def _remove(network: nn.Module, name: str) -> str | None:
-    """Take out a branch; return the name of the block's norm if that went with the last one."""
+def _is_below(name: str, parts: set[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def _remove(network: nn.Module, name: str) -> set[str]:
+    """Take out a branch; return the names of what goes with the last one of its block."""
     block_name, _, rest = name.rpartition(".branches.")
     try:
         block = network.get_submodule(block_name)
@@ -82,10 +89,13 @@ def _remove(network: nn.Module, name: str) -> str | None:
     if not isinstance(block, _BRANCHED) or rest not in block.branches:
         raise RecipeError(f'"{name}" is no branch of an inception block and cannot vanish.')
     del block.branches[rest]
-    if len(block.branches) or not isinstance(block, InceptionBlock):
-        return None
+    if len(block.branches) or isinstance(block, InceptionSpade):
+        return set()
+    if isinstance(block, SpadeBlock):
+        block.spade = nn.Identity()  # its norm has nothing to feed
+        return {f"{block_name}.spade"}
     del block.norm_pw
-    return f"{block_name}.norm_pw"
+    return {f"{block_name}.norm_pw"}
 
 
 def _slice(name: str, part: nn.Module, axes: Mapping[str, list[int]]) -> None:

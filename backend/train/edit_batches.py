@@ -107,13 +107,16 @@ class EditBatches:
         top = counter.integers(high + 1, self.seed, "crop row", epoch, chosen)
         left = counter.integers(wide + 1, self.seed, "crop column", epoch, chosen)
         is_flipped = counter.uniform(self.seed, "flip", epoch, chosen) < 0.5
-        cut = []
+        cut: list[np.ndarray] = []
         for pixels in both:
             parts = np.empty((len(chosen), self.height, self.width, 3), np.uint8)
             for k, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
                 part = pixels[k, y : y + self.height, x : x + self.width]
                 parts[k] = part[:, ::-1] if self.plan.flip and is_flipped[k] else part
-            cut.append(halved(parts) if step < self._small_until else parts)
+            if step < self._small_until:
+                labels = not cut and getattr(self.source, "are_labels", False)
+                parts = parts[:, ::2, ::2] if labels else halved(parts)
+            cut.append(parts)
         return cut[0], cut[1]
 
 

@@ -31,28 +31,46 @@ export class ConceptError extends Error {
 /**
  * @typedef {{a: Float32Array, b: Float32Array, rank: number, out: number, inputs: number}} Pair
  * @typedef {{name: string, shape: number[], offset: number, told: boolean}} Slot
- * @typedef {{pairs: Map<string, Pair>, scale: number, key: Float32Array, value: Float32Array,
- *   text: {values: Float32Array, tokens: number, dim: number} | null,
- *   textPairs: Map<string, Pair>}} Concept
+ * @typedef {{b: Float32Array, rank: number, out: number, texts: Map<string, Float32Array>}} Met
+ * @typedef {{id: string, pairs: Map<string, Pair>, scale: number, key: Float32Array,
+ *   value: Float32Array, met: Map<string, Met>}} Concept
  */
 
 const count = (shape) => shape.reduce((all, one) => all * one, 1);
 
 /**
- * Read the file of a concept.
- * @param {ArrayBuffer} data
+ * Read the file of a concept, and the one for its blends where it is here.
+ * @param {{id: string, data: ArrayBuffer, blend?: ArrayBuffer | null}} files
  * @param {Map<string, Slot>} slots
  * @returns {Concept}
  * @throws {ConceptError} damaged, or of another network
  */
-export function readConcept(data, slots) {
+export function readConcept({ id, data, blend = null }, slots) {
   try {
     const { notes, values } = opened(data);
-    return split(notes, new Parts(values), slots);
+    const concept = split(notes, new Parts(values), slots);
+    return { ...concept, id, met: blend ? readMet(blend, slots) : new Map() };
   } catch (error) {
     if (error instanceof ConceptError) throw error;
     throw new ConceptError(`This is no concept's file (${error.name}).`);
   }
+}
+
+/** What a concept's change of a text layer makes of the texts of all concepts. */
+function readMet(data, slots) {
+  const { notes, values } = opened(data);
+  const [, heads, tokens, head] = slots.get(KEY).shape;
+  const rest = new Parts(values);
+  const met = new Map();
+  for (const [layer, rank] of ranks(notes.ranks)) {
+    if (!TEXT_LAYERS[layer]) throw new ConceptError(`A concept projects its text by "${layer}".`);
+    const out = heads * head;
+    const b = rest.take(out * rank);
+    const texts = new Map(notes.ids.map((id) => [id, rest.take(rank * tokens)]));
+    met.set(layer, { b, rank, out, texts });
+  }
+  rest.end();
+  return met;
 }
 
 function opened(data) {
@@ -108,23 +126,9 @@ function split(notes, rest, slots) {
     pairs.set(layer, rest.pair(rank, slot.shape[0], count(slot.shape.slice(1))));
   }
   const [key, value] = [KEY, VALUE].map((name) => rest.take(count(slots.get(name).shape)));
-  const textPairs = new Map();
-  let text = null;
-  if (notes.text) {
-    const [, heads, most, head] = slots.get(KEY).shape;
-    const [tokens, dim] = notes.text;
-    if (!(Number.isInteger(tokens) && tokens >= 0 && tokens <= most && dim >= 1)) {
-      throw new ConceptError("A concept's text has another shape.");
-    }
-    text = { values: rest.take(tokens * dim), tokens, dim };
-    for (const [layer, rank] of ranks(notes.text_ranks)) {
-      if (!TEXT_LAYERS[layer]) throw new ConceptError(`A concept projects its text by "${layer}".`);
-      textPairs.set(layer, rest.pair(rank, heads * head, dim));
-    }
-  }
   rest.end();
   if (!Number.isFinite(notes.scale)) throw new ConceptError("A concept's scale is not finite.");
-  return { pairs, scale: notes.scale, key, value, text, textPairs };
+  return { pairs, scale: notes.scale, key, value };
 }
 
 function ranks(record) {
@@ -215,30 +219,21 @@ function addProduct(weight, { a, b, rank, out, inputs }, scale) {
 }
 
 /** view -= s (1 - s) (d1 - d2)(t1 - t2), for changes d and texts t, (1, heads, tokens, c). */
-function cross(view, [, heads, tokens, head], [[first], [second, share]], layer) {
-  if (!first.text || !second.text || share === 0 || share === 1) return;
-  const apart = difference(first.text, second.text, tokens);
-  const { dim } = first.text;
-  for (const [concept, sign] of [[first, 1], [second, -1]]) {
-    const pair = concept.textPairs.get(layer);
-    if (!pair) continue;
-    const factor = -sign * share * (1 - share) * concept.scale;
-    for (let t = 0; t < tokens; t++) {
-      for (let r = 0; r < pair.rank; r++) {
-        let sum = 0;
-        for (let d = 0; d < dim; d++) sum += pair.a[r * dim + d] * apart[t * dim + d];
-        for (let o = 0; o < pair.out; o++) {
-          const at = (Math.floor(o / head) * tokens + t) * head + (o % head);
-          view[at] += factor * sum * pair.b[o * pair.rank + r];
+function cross(view, [, , tokens, head], [[first, rest], [second, share]], layer) {
+  for (const [own, other] of [[first, second], [second, first]]) {
+    const met = own.met.get(layer);
+    if (!met) continue;
+    const [mine, theirs] = [met.texts.get(own.id), met.texts.get(other.id)];
+    if (!mine || !theirs) throw new ConceptError('These two concepts cannot be blended yet.');
+    const factor = share * rest * own.scale;
+    for (let o = 0; o < met.out; o++) {
+      const to = (Math.floor(o / head) * tokens) * head + (o % head);
+      for (let r = 0; r < met.rank; r++) {
+        const weight = factor * met.b[o * met.rank + r];
+        for (let t = 0; t < tokens; t++) {
+          view[to + t * head] -= weight * (mine[r * tokens + t] - theirs[r * tokens + t]);
         }
       }
     }
   }
-}
-
-function difference(one, other, tokens) {
-  const out = new Float32Array(tokens * one.dim);
-  out.set(one.values);
-  for (let i = 0; i < other.values.length; i++) out[i] -= other.values[i];
-  return out;
 }

@@ -86,11 +86,12 @@ export class Installer extends EventTarget {
 
   /** Get files of the concepts of a mix that are not here yet: usually they came ahead. */
   async fetchConcepts(offer, mix) {
+    const spare = async () => this.library.unneeded(await this.files.held());
     for (const id of mix ? [mix.first, mix.second].filter(Boolean) : []) {
-      const file = fileOf(conceptOf(offer, id), 'adapter');
-      await this.files.get(file, () => {}, async () =>
-        this.library.unneeded(await this.files.held()),
-      );
+      for (const role of mix.second ? ['adapter', 'blend'] : ['adapter']) {
+        const file = fileOf(conceptOf(offer, id), role);
+        if (file) await this.files.get(file, () => {}, spare);
+      }
     }
   }
 

@@ -23,19 +23,22 @@ export class Mixing {
     this.#known.delete(slot);
   }
 
-  /** Hand files of concepts to a worker, those it has not read yet. */
+  /** Hand files of concepts to a worker, those that it has not read yet. */
   async learn(slot, offer, ids) {
     const known = this.#known.get(slot) ?? new Map();
     this.#known.set(slot, known);
     const concepts = [];
     for (const id of ids) {
-      const file = fileOf(conceptOf(offer, id), 'adapter');
-      if (!file) throw new Error(`There is no concept "${id}".`);
-      if (known.get(id) === file.sha256) continue;
-      concepts.push({ id, data: await bytesOf(this.files, file), hash: file.sha256 });
+      const concept = conceptOf(offer, id);
+      if (!concept) throw new Error(`There is no concept "${id}".`);
+      const blend = ids.length > 1 ? fileOf(concept, 'blend') : null;
+      const hash = fileOf(concept, 'adapter').sha256 + (blend?.sha256 ?? '');
+      if (known.get(id)?.startsWith(hash)) continue;
+      const data = await bytesOf(this.files, fileOf(concept, 'adapter'));
+      concepts.push({ id, data, blend: blend && (await bytesOf(this.files, blend)), hash });
     }
     if (!concepts.length) return;
-    const moved = concepts.map((one) => one.data);
+    const moved = concepts.flatMap(({ data, blend }) => (blend ? [data, blend] : [data]));
     await slot.ask('learn', { concepts }, moved);
     for (const { id, hash } of concepts) known.set(id, hash);
   }

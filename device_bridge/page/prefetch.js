@@ -15,7 +15,7 @@ import { Mixing } from './mixing.js';
 const KEY = 'fretsaw.checked.1';
 const MOST_KEPT = 600;
 const CALM_MS = 1500;
-const ROLES = ['adapter', 'thumb', 'golden'];
+const ROLES = ['adapter', 'thumb', 'blend', 'golden'];
 
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -49,7 +49,7 @@ const deeds = {
 
   /** Read files of concepts, for mixes to come. */
   async learn({ concepts }) {
-    for (const { id, data } of concepts) base.concepts.set(id, readConcept(data, base.slots));
+    for (const one of concepts) base.concepts.set(one.id, readConcept(one, base.slots));
     return {};
   },
 

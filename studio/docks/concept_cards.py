@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QListView,
     QStyle,
@@ -31,7 +31,9 @@ from studio.widgets.painting import box, line, text_width
 Index = QModelIndex | QPersistentModelIndex
 CONCEPT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PHONES_ROLE = CONCEPT_ROLE + 1
-_WIDTH, _PICTURE, _WORDS = 188, 141, 66
+_LEAST, _MOST, _WORDS, _GAP = 176, 264, 66, 12
+_SHAPE = 0.75
+"""Height of a picture by its width."""
 _CUT = 0.5
 """Where the cut between before and after lies, of the width."""
 
@@ -97,12 +99,13 @@ class ConceptCard(QStyledItemDelegate):
 
     def __init__(self, view: QWidget) -> None:
         super().__init__(view)
+        self.width = _LEAST
         self._read: dict[str, QImage] = {}
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
         """Picture, three lines, and room around them."""
-        look = theme()
-        return QSize(look.px(_WIDTH) + 12, look.px(_PICTURE) + look.px(_WORDS) + 12)
+        high = round(self.width * _SHAPE) + theme().px(_WORDS)
+        return QSize(self.width + _GAP, high + _GAP)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One card."""
@@ -110,8 +113,9 @@ class ConceptCard(QStyledItemDelegate):
         concept = index.data(CONCEPT_ROLE)
         if not isinstance(concept, Concept):
             return
-        rect = QRectF(option.rect).adjusted(6, 6, -6, -6)
-        picture = QRectF(rect.left(), rect.top(), rect.width(), look.px(_PICTURE))
+        inset = _GAP / 2
+        rect = QRectF(option.rect).adjusted(inset, inset, -inset, -inset)
+        picture = QRectF(rect.left(), rect.top(), rect.width(), round(rect.width() * _SHAPE))
         state = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -189,7 +193,7 @@ class ConceptCard(QStyledItemDelegate):
 
     def _picture(self, path: str) -> QImage:
         if path not in self._read:
-            self._read[path] = read_thumb(path)
+            self._read[path] = read_thumb(path, 2 * _MOST)
         return self._read[path]
 
 
@@ -210,7 +214,8 @@ class ConceptGrid(QListView):
         super().__init__(parent)
         self.source = ConceptsModel(self)
         self.setModel(self.source)
-        self.setItemDelegate(ConceptCard(self))
+        self.card = ConceptCard(self)
+        self.setItemDelegate(self.card)
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setMovement(QListView.Movement.Static)
@@ -219,7 +224,22 @@ class ConceptGrid(QListView):
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setAccessibleName("Concepts")
-        theme().changed.connect(self.scheduleDelayedItemsLayout)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.source.modelReset.connect(self.fit)
+        theme().changed.connect(self.fit)
+
+    def fit(self) -> None:
+        """Let the cards share a row, as wide as they may be."""
+        room = self.width() - self.verticalScrollBar().sizeHint().width() - 4
+        columns = max(1, room // (_LEAST + _GAP))  # larger words make no larger pictures
+        columns = min(columns, max(1, len(self.source.rows)))
+        self.card.width = min(max(room // columns - _GAP, _LEAST), _MOST)
+        self.scheduleDelayedItemsLayout()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width."""
+        self.fit()
+        super().resizeEvent(event)
 
     def concept(self) -> Concept | None:
         """The picked concept."""

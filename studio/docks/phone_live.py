@@ -322,15 +322,15 @@ class LivePreview(QWidget):
         self.set_split((place.x() - stage.left()) / max(1.0, stage.width()))
 
 
-def read_thumb(path: str) -> QImage:
-    """Return an edit's sample picture at the size of a list; null when there is none."""
+def read_thumb(path: str, side: int = 144) -> QImage:
+    """Return an edit's sample picture for a place of ``side`` px; null when there is none."""
     if not path:
         return QImage()
     reader = QImageReader(path)
     size = reader.size()
     if not size.isValid() or max(size.width(), size.height()) > _LARGEST:
         return QImage()
-    reader.setScaledSize(size.scaled(144, 144, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
+    reader.setScaledSize(size.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
     return reader.read()
 
 

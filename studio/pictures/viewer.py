@@ -74,7 +74,8 @@ class ViewTable(QTableView):
         look = theme()
         name = str(self._sorter.headerData(column, Qt.Orientation.Horizontal) or "")
         head = int(text_width(look.font("micro"), name)) + look.px(30)
-        return min(max(self.sizeHintForColumn(column), head, look.px(56)), look.px(280))
+        cells = self.sizeHintForColumn(column) + look.px(4)
+        return min(max(cells, head, look.px(56)), look.px(280))
 
 
 class _Sorter(TableSorter):

@@ -30,6 +30,7 @@ _WORDS = {
     "top5": "top-5",
     "acc": "accuracy",
     "l1": "L1",
+    "psnr": "PSNR",
     "lr": "learning rate",
     "ort": "ONNX Runtime",
     "macs": "MACs",

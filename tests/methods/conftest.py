@@ -10,7 +10,7 @@ from tests.maths.data.emoji_package import write_packages
 from tests.maths.data.test_cifar import write_ten
 from tests.maths.diffusion.tiny import save_pipeline
 from tests.maths.models.test_pretrained import save_hub_folder
-from tests.methods.graphs import PYTHON_NETWORK, write_pairs, write_pictures
+from tests.methods.graphs import PYTHON_NETWORK, write_labels, write_pairs, write_pictures
 
 PHONE_RECORD = (
     '{"at": 1, "device": "Pixel 7", "t": "bench", "id": "starry", "graph": "'
@@ -82,6 +82,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     write_ten(folder, per_batch=40)
     write_pictures(folder / "pictures")
     write_pairs(folder / "pairs")
+    write_labels(folder / "labels")
     (folder / "phone.jsonl").write_text(PHONE_RECORD + "\n")
     (folder / "net.py").write_text(PYTHON_NETWORK)
     torch.manual_seed(0)
@@ -101,6 +102,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         onnx=str(folder / "net.onnx"),
         hub=str(folder / "hub"),
         pairs=str(folder / "pairs"),
+        labels=str(folder / "labels"),
         phone=str(folder / "phone.jsonl"),
         concept_base=str(folder / "concept_base"),
         emoji=str(write_emoji(folder / "emoji")),

@@ -60,6 +60,11 @@ CAT = {
 }  # fmt: skip
 CAT_TEACHER = "cat_teacher.generator"
 
+SPADE = {
+    "width": 1, "upsampling": "normal", "reduction": 2, "spade_width": 8,
+    "residual_kernels": "1", "depthwise_kernels": "",
+}  # fmt: skip
+
 E2GAN = {"preset": "own", "width": 2, "heads": 2, "size": 32}
 E2GAN_EDIT = {**EDIT, "crops": 2, "small": 0.0, "shown": 1}
 E2GAN_ADAPT = {**E2GAN_EDIT, "meter": False}
@@ -73,6 +78,7 @@ CASES: dict[str, Case] = {
     ),
     "cat.plan": Case({"ratio": 0.5, "lower": 2}, {"model": CAT_TEACHER}),
     "cat.shrink": Case(links={"model": CAT_TEACHER, "plan": "cat_plan.plan"}),
+    "cat.spade_teacher": Case(SPADE, {"pairs": "maps.pairs"}),
     "cat.teacher": Case(CAT),
     "cost.macs": Case(links={"model": NETWORK}),
     "cost.ort": Case({"seconds": 0.01}, {"model": NETWORK}),
@@ -82,6 +88,7 @@ CASES: dict[str, Case] = {
     "data.emoji": Case({"folder": "{emoji}"}),
     "data.fashion_mnist": Case({"source": "sample", "train_limit": 200}),
     "data.image_folder": Case({"folder": "{pictures}", "size": 16}),
+    "data.label_pairs": Case({"folder": "{labels}", "size": 32}),
     "data.pairs": Case({"limit": 4}, {"photos": PHOTOS, "teacher": "style.generator"}),
     "data.pairs_by_prompt": Case(
         {"limit": 2, "structure": None, "prompts": "paint: make it a painting; night: at night"},
@@ -117,7 +124,7 @@ CASES: dict[str, Case] = {
     "e2gan.load": Case({"preset": "folder", "folder": "{concept_base}"}),
     "e2gan.merge": Case(links={"base": BASE, "adapter": "adapted.adapter"}, requires="minilm"),
     "e2gan.ranks": Case(
-        {**E2GAN_EDIT, "budget_percent": 40.0, "most": 2, "parts": "tb,up", "tau": 0.9},
+        {**E2GAN_EDIT, "budget_percent": 40.0, "most": 2, "parts": "up", "tau": 0.9},
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
         trains=True,
         requires="minilm",
@@ -164,6 +171,11 @@ CASES: dict[str, Case] = {
         trains=True,
     ),
     "train.image_to_image": Case(EDIT, {"model": GENERATOR, "pairs": PAIRS}, trains=True),
+    "train.spade": Case(
+        {"epochs": 1, "batch": 2, "disc_layers": 1, "disc_width": 4},
+        {"model": "spade.generator", "pairs": "maps.pairs"},
+        trains=True,
+    ),
 }
 
 _BASE = {
@@ -174,6 +186,8 @@ _BASE = {
     "onnx": ("export.onnx", {"checked": 16}, BOTH),
     "generator": ("model.generator", GENERATE, {}),
     "pairs": ("data.pairs_folder", {"folder": "{pairs}", "size": 32}, {}),
+    "maps": ("data.label_pairs", {"folder": "{labels}", "size": 32}, {}),
+    "spade": ("cat.spade_teacher", SPADE, {"pairs": "maps.pairs"}),
     "photos": ("data.photos", {"source": "bundled", "size": 32, "crops": 2}, {}),
     "style": ("teacher.style", {"style": 3}, {}),
     "cat_teacher": ("cat.teacher", CAT, {}),
@@ -248,6 +262,20 @@ def write_pairs(folder: Path, count: int = 8, size: tuple[int, int] = (24, 20)) 
         pixels = dice.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "A" / f"{i}.png")
         Image.fromarray(255 - pixels).save(folder / "B" / f"{i}.png")
+    return folder
+
+
+def write_labels(folder: Path, count: int = 12, size: int = 32) -> Path:
+    """Write label maps of three classes in ``A``, and a picture of each in ``B``."""
+    dice = np.random.default_rng(2)
+    colours = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200]], np.uint8)
+    for side in ("A", "B"):
+        (folder / side).mkdir(parents=True)
+    for i in range(count):
+        coarse = dice.integers(0, 3, (size // 8, size // 8), dtype=np.uint8)
+        labels = np.kron(coarse, np.ones((8, 8), np.uint8))
+        Image.fromarray(labels).save(folder / "A" / f"{i}.png")
+        Image.fromarray(colours[labels]).save(folder / "B" / f"{i}.png")
     return folder
 
 

@@ -42,6 +42,15 @@ def test_the_phone_preset_costs_at_most_one_and_a_half_gmac() -> None:
     assert profile(merged.module, torch.zeros(1, 3, 256, 256)).macs <= 1.5e9
 
 
+def test_the_number_of_residual_blocks_can_be_chosen() -> None:
+    plain = e2gan_generator(QuietContext(), ConceptGeneratorParams(preset="own", width=4, heads=2))
+    params = ConceptGeneratorParams(preset="own", width=4, heads=2, blocks_before=0, blocks_after=3)
+    other = e2gan_generator(QuietContext(), params)
+    assert [len(plain.module.rb_before), len(plain.module.rb_after)] == [2, 1]
+    assert [len(other.module.rb_before), len(other.module.rb_after)] == [0, 3]
+    assert "blocks" not in plain.recipe.builder, "bases of before keep their recipe"
+
+
 def test_e2gan_p10_switching_there_and_back_is_exact() -> None:
     of = base()
     one, two = adapter(of, 1), adapter(of, 2)

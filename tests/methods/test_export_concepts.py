@@ -49,10 +49,13 @@ def parts(artifact: Artifact) -> tuple[bytes, list[Slot], list[concept_file.Conc
     weights = artifact.weights
     assert weights is not None
     folder = artifact.path.parent
-    read = [
-        concept_file.read((folder / one["adapter"]).read_bytes(), places)
-        for one in artifact.facts["concepts"]
-    ]
+    read = []
+    for one in artifact.facts["concepts"]:
+        concept = concept_file.read((folder / one["adapter"]).read_bytes(), places, one["id"])
+        if one["blend"]:
+            met = concept_file.read_met((folder / one["blend"]).read_bytes(), places)
+            concept = replace(concept, met=met)
+        read.append(concept)
     return weights.read_bytes(), places, read
 
 
@@ -95,7 +98,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, ConceptBa
 def test_every_mix_of_two_concepts_is_the_merged_blend(mixed: Any, share: float) -> None:
     artifact, of, (one, two) = mixed
     _, _, (_, first, second) = parts(artifact)
-    assert second.text_pairs, "the hard case: the text is projected by changed layers"
+    assert second.met, "the hard case: the text is projected by changed layers"
     blend = e2gan_blend(QuietContext(), BlendParams(share=share), one, two)
     found = computed(artifact, [(first, 1 - share), (second, share)])
     assert np.abs(found - expected(artifact, of, blend)).max() <= 1e-4
@@ -146,7 +149,8 @@ def test_the_base_is_stored_once_and_a_concept_holds_its_numbers_alone(
     assert len(data) == 8 + header + 4 * numbers
     assert header < 32 * (len(one.ranks) + 8)
     _, _, read = parts(artifact)
-    assert read[1].text is None
+    assert not read[1].met
+    assert entry["blend"] is None
     assert read[1].key.shape == (1, heads, tokens, channels // heads)
     metrics = {k: v for _, row in ctx.metrics for k, v in row.items()}
     assert metrics["base_bytes"] == artifact.weights.stat().st_size
@@ -255,7 +259,7 @@ def made_file() -> tuple[bytes, list[Slot]]:
     network = attached(of, one.ranks, one.scale, 0)
     lora.load_adapter_state(network, one.tensors)
     made = e2gan_merge(QuietContext(), MergeParams(), of, one)
-    concept = concepts.concept_of(made.module, one.tensors, one.ranks, 1.0, "b", one.text)
+    concept = concepts.concept_of(made.module, one.tensors, one.ranks, 1.0, "b")
     state = made.module.state_dict()
     places = [Slot(n, tuple(t.shape), 0, 4 * t.numel()) for n, t in state.items()]
     return concept_file.write(concept), places

@@ -170,8 +170,13 @@ def write_artefact(folder: Path, label: str = "Starry", **facts: Any) -> Path:
 
 def write_export(workspace: Any, run: str, node: str, label: str = "Starry", **facts: Any) -> Path:
     """Let a node of a run have exported an edit."""
+    return write_artefact(note_export(workspace, run, node), label, **facts)
+
+
+def note_export(workspace: Any, run: str, node: str) -> Path:
+    """Let a node of a run have exported something; return the folder where it should lie."""
     fingerprint = hashlib.sha256(f"{run} {node}".encode()).hexdigest()
-    folder = write_artefact(workspace.store / fingerprint / "artifact", label, **facts)
+    folder: Path = workspace.store / fingerprint / "artifact"
     note = workspace.runs / run / "nodes" / node / "outputs.json"
     note.parent.mkdir(parents=True, exist_ok=True)
     outputs = {"artifact": "Artifact"}

@@ -71,6 +71,23 @@ def test_a_card_says_minutes_data_and_steps(page):
     ]  # fmt: skip
 
 
+def test_every_example_has_a_picture_of_its_own(page):
+    names = [card.example.picture for card in page.main.cards]
+    assert set(names) <= set(cards.PICTURES)
+    assert len(set(names)) == len(names)
+
+
+def test_four_cards_make_a_square(page):
+    main = page.main
+    for card in main.cards[4:]:
+        card.hide()
+    main.cards = main.cards[:4]
+    main._reflow()
+    QTest.qWait(0)
+    places = [(card.x(), card.y()) for card in main.cards]
+    assert len({x for x, _ in places}) == len({y for _, y in places}) == 2
+
+
 def test_files_that_are_no_pipelines_have_no_card(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "list.json").write_text("[]")

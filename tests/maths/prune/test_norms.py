@@ -16,6 +16,10 @@ NETWORKS = {
     "inception": "zoo:inception_generator(width=6, blocks=3, reduction=4)",
     "resnet": "zoo:resnet_generator(width=4, blocks=3)",
 }
+WIDE = {
+    "cyclegan": "zoo:cyclegan_generator(width=12, blocks=2)",
+    "inception": "zoo:inception_generator(width=12, blocks=2)",
+}
 
 
 def made(name: str) -> tuple[nn.Module, Recipe]:
@@ -51,13 +55,23 @@ def test_an_instance_norm_forgets_colours_and_a_network_without_norms_does_not()
 
 
 @pytest.mark.parametrize("name", ["cyclegan", "inception"])
-def test_nine_blocks_keep_the_size_of_what_passes(name: str) -> None:
-    network, _ = made(name)
+def test_a_wide_network_begins_with_the_picture_itself_and_learns_from_there(name: str) -> None:
+    recipe = Recipe(WIDE[name])
+    torch.manual_seed(0)
+    network, _ = apply(build(recipe, meta=False), recipe, "norm.drop", {})
     begin_without_norms(network)
-    block = next(p for p in network.modules() if type(p).__name__.endswith("Block"))
-    sizes = []
-    hook = block.register_forward_hook(lambda _, x, y: sizes.append((y.std() / x[0].std()).item()))
-    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    assert torch.isfinite(network(x)).all()
-    hook.remove()
-    assert 0.9 < sizes[0] < 1.2
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    made = network(x)
+    assert torch.allclose(made, torch.tanh(1.3 * x), atol=1e-5)
+    (made - x.flip(1)).abs().mean().backward()
+    still = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    within = "block." if name == "cyclegan" else "branches."
+    assert all(within in each for each in still), "only the inside of branches waits for their end"
+
+
+def test_a_narrow_network_begins_with_noise_of_the_right_size() -> None:
+    network, _ = made("cyclegan")
+    begin_without_norms(network)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert 0.02 < network(x).std() < 0.99
+    assert not torch.allclose(network(x), torch.tanh(1.3 * x), atol=0.1)
