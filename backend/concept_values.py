@@ -116,7 +116,8 @@ class ConceptBase(Model):
 class RankPlan:
     """The rank of each adapted layer; ``recipe`` is the digest of the base's recipe.
 
-    ``mode`` says how the ranks were found, ``trials`` every plan that was tried.
+    ``mode`` says how the ranks were found, ``trials`` every plan that was tried, or every part that
+    was studied.
     """
 
     ranks: dict[str, int]

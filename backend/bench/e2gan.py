@@ -37,9 +37,7 @@ def bench(session: Session) -> dict[str, Any]:
     styles = list(PROMPTS) if session.full else list(PROMPTS)[:1]
     jobs = [(style, seed) for style in styles for seed in seeds]
     graphs = [
-        graph(source, style, seed)
-        for style, seed in jobs
-        for graph in (patient_graph, quick_graph)
+        graph(source, style, seed) for style, seed in jobs for graph in (patient_graph, quick_graph)
     ]
     runs = session.run(graphs, _ARMS)
     found: dict[int, dict[str, Any]] = {style: {} for style in styles}

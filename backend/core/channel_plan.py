@@ -53,8 +53,8 @@ class ScoreGroup(BaseModel):
         kept = self.width - bisect_right(self.ordered, threshold)
         kept = max(kept // self.step * self.step, min(self.lower, self.width))
         if self.upper is not None:
-            kept = min(kept, self.upper)
-        if multiple > 1:
+            kept = min(kept, max(self.upper // self.step, 1) * self.step)
+        if multiple > 1 and self.step == 1:
             kept = min(math.ceil(kept / multiple) * multiple, self.width)
         return kept
 

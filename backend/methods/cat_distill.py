@@ -18,6 +18,7 @@ from backend.data.pairs import open_pairs
 from backend.data.vision import open_split
 from backend.distill.alignment import Adapters, Taps, alignment_loss, require_batch
 from backend.distill.layers import alignment_layers, channels_of
+from backend.distill.perceptual import DEEP
 from backend.methods.cat_pictures import LessonSheet
 from backend.methods.image_to_image import (
     ImageToImageParams,
@@ -29,6 +30,7 @@ from backend.methods.image_to_image import (
     verdict_of,
 )
 from backend.models.inception import least_side
+from backend.models.spade import SpadeGenerator
 from backend.train.edits import Edit, EditEpoch, fit_edits
 from backend.values import Data, Discriminator, Generator, Pairs
 
@@ -149,7 +151,7 @@ def cat_distill(
         plan,
         discriminator=opponent.module,
         conditional=opponent.conditional,
-        distance=distance_of(ctx, p),
+        distance=distance_of(ctx, p, DEEP if isinstance(master, SpadeGenerator) else None),
         extra=lesson if p.loss != "none" else None,
         extra_parameters=lesson.parameters,
         after_epoch=after,
@@ -158,7 +160,7 @@ def cat_distill(
     )
     lesson.close()
     facts = {
-        "epochs": student.facts.get("epochs", 0) + p.epochs,
+        "epochs": student.facts.get("epochs", 0) + len(epochs),
         "pairs": pairs.manifest.title,
         "teacher": teacher.label,
         **figures_of(epochs[-1]),

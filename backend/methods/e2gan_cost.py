@@ -22,6 +22,7 @@ from backend.methods.image_to_image import ImageToImageParams, opponent_of
 from backend.models.concept import Prompted
 from backend.train.edit import Edit, EditEpoch
 from backend.train.edits import fit_edits
+from backend.train.gan_guard import CollapseError
 from backend.values import Discriminator
 
 _TIMED = 2  # steps of each size of pictures
@@ -137,6 +138,23 @@ class CostMeter:
             "cost",
             None if row is None else row.steps,
         )
+
+
+def measured(
+    ctx: Context,
+    p: ImageToImageParams,
+    base: ConceptBase,
+    lesson: Lesson,
+    network: nn.Module,
+    adapter: Adapter,
+    start: Discriminator | None,
+) -> CostMeter | None:
+    """Return the meter; None, and a word about it, where the steps to be timed break."""
+    try:
+        return CostMeter(ctx, p, base, lesson, network, adapter, start)
+    except CollapseError as error:
+        ctx.log(f"The cost was not measured: {error}", "warning")
+        return None
 
 
 def saved_bytes(value: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from backend.distill import lora
 from backend.distill.rank_search import Search, Trial, search
 from backend.methods.e2gan_fit import ConceptParams, judged_only, trial
 from backend.methods.e2gan_parts import Lesson, attached, lesson_of
+from backend.train.gan_guard import CollapseError
 from backend.values import Discriminator, Pairs
 
 _BUDGET, _SEARCH = "Budget", "Search"
@@ -203,36 +205,41 @@ class RankSearch:
     def _score(self, by_part: dict[str, int]) -> float:
         """Return the mean validation L1 over the concepts after a short training."""
         began = time.monotonic()
-        scores, states = [], {}
+        scores = []
         grown = [f"{part} {rank}" for part, rank in by_part.items() if self._is_new(part, rank)]
         words = ", ".join(("Round " + str(self.round), *grown))
         with self.ctx.stage(words, self.tried, self.planned):
             for lesson in self.lessons:
-                network = attached(self.base, self.ranks_of(by_part), 1.0, self.ctx.seed)
-                if lesson.name in self.accepted:
-                    lora.load_grown(network, self.accepted[lesson.name])
-                last = trial(
-                    self.ctx,
-                    self.p,
-                    self.base,
-                    network,
-                    lesson.text,
-                    lesson.manifest,
-                    self.start,
-                )
-                scores.append(float(last.val_l1 or 0.0))
-                states[lesson.name] = lora.adapter_state(network) if self.p.warm else {}
-        self.states[_key(by_part)] = states
+                scores.append(self._trained(by_part, lesson))
         self.tried += 1
         self.seconds = time.monotonic() - began
         return sum(scores) / len(scores)
+
+    def _trained(self, by_part: dict[str, int], lesson: Lesson) -> float:
+        """Return the validation L1 after a short training; infinite where it broke."""
+        network = attached(self.base, self.ranks_of(by_part), 1.0, self.ctx.seed)
+        if lesson.name in self.accepted:
+            lora.load_grown(network, self.accepted[lesson.name])
+        try:
+            last = trial(
+                self.ctx, self.p, self.base, network, lesson.text, lesson.manifest, self.start
+            )
+        except CollapseError as error:
+            if not self.current:  # nothing to compare with
+                raise
+            self.ctx.log(f"A trial broke and does not count. {error}", "warning")
+            return math.inf
+        if self.p.warm:
+            states = self.states.setdefault(_key(by_part), {})
+            states[lesson.name] = lora.adapter_state(network)
+        return float(last.val_l1 or 0.0)
 
     def _is_new(self, part: str, rank: int) -> bool:
         return bool(self.current) and self.current[part] != rank
 
     def _accept(self, winner: Trial) -> None:
         if self.p.warm:
-            self.accepted = self.states[_key(winner.ranks)]
+            self.accepted = dict(self.states[_key(winner.ranks)])
         self.states.clear()
         self.current = winner.ranks
         self.trials = [
@@ -242,7 +249,8 @@ class RankSearch:
 
     def _tell(self, one: Trial) -> None:
         self.trials.append(one)
-        self.ctx.metric(len(self.trials) - 1, score=one.score, parameters=one.parameters)
+        if math.isfinite(one.score):
+            self.ctx.metric(len(self.trials) - 1, score=one.score, parameters=one.parameters)
         self._show()
 
     def _show(self) -> None:
@@ -260,20 +268,21 @@ class RankSearch:
             [
                 *(one.ranks[part] for part in self.parts),
                 one.parameters,
-                round(one.score, 5),
+                round(one.score, 5) if math.isfinite(one.score) else "broke",
                 "yes" if one.accepted else "",
             ]
             for one in self.trials
         ]
         self.ctx.view(Table(title="Trials", caption=caption, columns=columns, rows=rows), "trials")
-        kept = [one for one in self.trials if one.accepted]
+        whole = [one for one in self.trials if math.isfinite(one.score)]
+        kept = [one for one in whole if one.accepted]
         series = [
             Series(
                 name=name,
                 x=[float(one.parameters) for one in some],
                 y=[one.score for one in some],
             )
-            for name, some in (("kept", kept), ("tried", sorted(self.trials, key=_size)))
+            for name, some in (("kept", kept), ("tried", sorted(whole, key=_size)))
             if some
         ]
         self.ctx.view(

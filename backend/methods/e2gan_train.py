@@ -15,7 +15,7 @@ from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import node
 from backend.distill import lora
-from backend.methods.e2gan_cost import CostMeter, saved_bytes
+from backend.methods.e2gan_cost import measured, saved_bytes
 from backend.methods.e2gan_fit import (
     CONCEPT,
     GoalParams,
@@ -160,7 +160,7 @@ def e2gan_adapt(
 
     meter = None
     if p.meter:
-        meter = CostMeter(ctx, p, base, lesson, module.network, made(), start)
+        meter = measured(ctx, p, base, lesson, module.network, made(), start)
 
     def after(row: EditEpoch, kept: nn.Module) -> None:
         lora.trainable(module.network)

@@ -302,7 +302,7 @@ def _write_concept(
         "prompt": entry.prompt,
         "kind": "adapter" if one else "base",
         "adapter": path.name,
-        "bytes": path.stat().st_size,
+        "bytes": sum(one.stat().st_size for one in files if one.suffix in (".concept", ".blend")),
         "blend": f"{entry.id}.blend" if met else None,
         "golden": files[1].name,
         "thumb": thumb.name if thumb else None,

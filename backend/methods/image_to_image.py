@@ -19,7 +19,7 @@ from backend.distill.perceptual import TITLES, PerceptualLoss, perceptual_loss
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
-from backend.train.edit_plan import EditPlan
+from backend.train.edit_plan import EditPlan, Recon
 from backend.train.edits import Edit, EditEpoch, fit_edits
 from backend.train.gan_guard import OnCollapse
 from backend.values import Discriminator, Generator, Pairs
@@ -61,6 +61,16 @@ class ImageToImageParams(Params):
         title="L1 weight",
         description="Weight of the mean distance to the teacher's pixels.",
         json_schema_extra={"group": _LOSSES, "origin": "paper"},
+    )
+    recon: Recon = Field(
+        default="l1",
+        title="Pixel loss",
+        description="What the L1 weight weighs: distance, its square, or squares near and "
+        "distance far.",
+        json_schema_extra={
+            "group": _LOSSES,
+            "labels": {"l1": "L1", "l2": "L2", "smooth_l1": "Smooth L1"},
+        },
     )
     adversarial: float = Field(
         default=0.0,
@@ -296,7 +306,7 @@ def train_image_to_image(
         after_epoch=snapshots,
     )
     facts = {
-        "epochs": model.facts.get("epochs", 0) + p.epochs,
+        "epochs": model.facts.get("epochs", 0) + len(epochs),
         "pairs": pairs.manifest.title,
         "concepts": list(pairs.manifest.concepts()),
         "features": TITLES.get(p.backbone, "") if p.perceptual > 0 else "",

@@ -342,7 +342,7 @@ def train_spade(
         after_epoch=Snapshots(ctx, model),
     )
     facts = {
-        "epochs": model.facts.get("epochs", 0) + p.epochs,
+        "epochs": model.facts.get("epochs", 0) + len(epochs),
         "pairs": pairs.manifest.title,
         "features": TITLES.get(p.backbone, "") if p.perceptual > 0 else "",
         **figures_of(epochs[-1]),

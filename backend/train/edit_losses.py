@@ -24,6 +24,8 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 Extra = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, float]]]
 Seen = tuple[Tensor, Tensor]
 
+_RECON = {"l2": F.mse_loss, "smooth_l1": F.smooth_l1_loss}
+
 
 class EditLosses:
     """What generator and discriminator minimise; see :func:`backend.train.edits.fit_edits`.
@@ -75,7 +77,8 @@ class EditLosses:
         """Return the generator's loss, and its parts before their weights."""
         plan = self.plan
         l1 = F.l1_loss(made, target)
-        total, parts = plan.l1 * l1, {"l1": float(l1.detach())}
+        pixels = l1 if plan.recon == "l1" else _RECON[plan.recon](made, target)
+        total, parts = plan.l1 * pixels, {"l1": float(l1.detach())}
 
         def add(name: str, weight: float, value: Tensor) -> None:
             nonlocal total

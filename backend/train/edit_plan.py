@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from backend.distill.gan_losses import GanKind
 from backend.train.gan_guard import OnCollapse
 from backend.train.plan import TrainError
+
+Recon = Literal["l1", "l2", "smooth_l1"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class EditPlan:
     warmup: int = 0
     """Steps of linear rise at the start."""
     l1: float = 100.0
+    """Weight of the pixel loss."""
+    recon: Recon = "l1"
+    """The pixel loss: mean |d|, mean d^2, or d^2 / 2 below a distance of 1 and |d| - 1/2 above."""
     adversarial: float = 1.0
     """0 trains no discriminator."""
     kind: GanKind = "hinge"

@@ -273,7 +273,10 @@ class _EditTraining:
         if plan.on_collapse == "keep":
             self.good.put_back()
             self.progress["ended"] = good
+            is_told = len(self.progress["epochs"]) > good
             del self.progress["epochs"][good:]
+            if is_told and self.after_epoch is not None:  # what followed was not good
+                self.after_epoch(EditEpoch(**self.progress["epochs"][-1]), self.kept)
             self.ctx.log(f"{what} The weights of epoch {good} are kept. {remedy}", level="warning")
             return
         raise CollapseError(

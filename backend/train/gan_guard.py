@@ -47,9 +47,9 @@ class GanGuard:
     patches, is *idle* where its scores are constant and its loss that of guessing, and has *run
     away* where its loss is ten times that. The first two count as a collapse only if the error is
     a quarter above its best, the last one if it is above its best at all, in ``patience`` epochs
-    one after the other: a discriminator that wins while pictures get better does no harm. A
-    generator has collapsed in the epoch in which its pictures, or the differences between them,
-    lose nine tenths of the spread that they had.
+    one after the other; one epoch is enough where the error stays up after it. A discriminator that
+    wins while pictures get better does no harm. A generator has collapsed in the epoch in which its
+    pictures, or the differences between them, lose nine tenths of the spread that they had.
 
     Args:
         kind: the adversarial loss.
@@ -97,16 +97,19 @@ class GanGuard:
             return found
         best = self.memory["best"]
         why, margin = self._of_discriminator(sums)
-        why = why if best is not None and error > margin * best else ""
+        limit = math.inf if best is None else best
+        if not (why and error > margin * limit):
+            # What one wild epoch has done stays its doing until the error comes down again.
+            why = self.memory["why"] if error > _WORSE * limit else ""
         self.memory["streak"] = self.memory["streak"] + 1 if why else 0
         self.memory["why"] = why
         if self.memory["streak"] >= self.patience:
             return BrokenError(
-                f"{why}, while the error rose to {error / max(best, 1e-12):.2f} times its best",
+                f"{why}, while the error rose to {error / max(limit, 1e-12):.2f} times its best",
                 "lower the learning rate of the discriminator or the adversarial weight",
             )
         if not why:
-            self.memory["best"] = error if best is None else min(best, error)
+            self.memory["best"] = min(limit, error)
         return None
 
     @property

@@ -24,6 +24,7 @@ export class Files {
   /** What could not be stored, and what is being fetched. */
   #memory = new Map();
   #parts = new Map();
+  #coming = new Map();
   /** Whether something had to stay in memory because the storage is full. */
   isFull = false;
 
@@ -72,6 +73,17 @@ export class Files {
       onBytes(file.bytes);
       return here;
     }
+    // A tap may want a concept that is just being fetched ahead.
+    const coming = this.#coming.get(file.sha256) ?? this.#got(file, onBytes, spare);
+    this.#coming.set(file.sha256, coming);
+    try {
+      return await coming;
+    } finally {
+      this.#coming.delete(file.sha256);
+    }
+  }
+
+  async #got(file, onBytes, spare) {
     const data = await this.#fetch(file, onBytes);
     if ((await sha256(data)) !== file.sha256) {
       throw new FileError('hash', 'A file arrived damaged. Push the edit again.');

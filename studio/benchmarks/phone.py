@@ -37,13 +37,11 @@ _ARGUMENTS = (
 
 def bench(session: Options) -> dict[str, Any]:
     """Return the figures of the phone page, medians of repeated measurements."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser is None:
-        raise FretsawError("Chromium is not on this computer.", "Install it, then measure again.")
+    found = browser()
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "FRETSAW_HOME": home}
         edits = [_export(environment, Path(home), seed) for seed in (0, 1)]
-        with _studio(environment) as studio, _page(browser) as page:
+        with _studio(environment) as studio, _page(found) as page:
             figures = _on_page(studio, page, edits, environment)
     with _display() as environment, tempfile.TemporaryDirectory() as home:
         environment["FRETSAW_HOME"] = home
@@ -51,6 +49,18 @@ def bench(session: Options) -> dict[str, Any]:
     figures["gui_timer_p99_ms"] = preview["gui_timer_p99_ms"]
     _print(figures, preview)
     return {name: round(float(value), 6) for name, value in figures.items()}
+
+
+def browser() -> str:
+    """Return the path of Chromium.
+
+    Raises:
+        FretsawError: there is none.
+    """
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        raise FretsawError("Chromium is not on this computer.", "Install it, then measure again.")
+    return found
 
 
 class Studio:

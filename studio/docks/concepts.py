@@ -151,7 +151,7 @@ class ConceptsWidget(QWidget):
         if shown.second is not None:
             share = f"{shown.share:.0%}".replace("%", " %")
             name = f"{name} with {share} of {one.named(shown.second)}"
-        took = f", switched in {shown.ms:.0f} ms" if shown.ms is not None else ""
+        took = f", switched in {_time(shown.ms)}" if shown.ms is not None else ""
         return "cellphone-check", "good", f"{device.name} shows {name}{took}."
 
     def _activated(self, index: QModelIndex) -> None:
@@ -228,6 +228,10 @@ class ConceptsWidget(QWidget):
 
     def _open_template(self) -> None:
         self._session.act("open_pipeline", path=str(TEMPLATE))
+
+
+def _time(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s"
 
 
 def _facts(one: ConceptSet) -> str:

@@ -236,7 +236,7 @@ class LivePreview(QWidget):
         look = theme()
         top = self.stage().bottom()
         left, right = look.px(13), self.width() - look.px(13)
-        name = self._phone.state.name_of(device.edit) if device is not None and device.edit else ""
+        name = self._phone.state.shown_on(device) if device is not None and device.edit else ""
         row = QRectF(left, top + look.px(8), right - left, look.px(20))
         line(painter, row, name or "No edit yet", look.font("strong"), _on_black())
         telemetry = device.telemetry if device is not None else None

@@ -267,6 +267,13 @@ class PhoneState:
         device.edit = message.id
         return {"edits", "figures", "devices"}
 
+    def shown_on(self, device: Device) -> str:
+        """What a phone shows, in words: the edit, and its concept where it has several."""
+        name, concept = self.name_of(device.edit), device.concept
+        if concept is None or concept.edit != device.edit:
+            return name
+        return f"{name}, {concept.first}"
+
     def name_of(self, id: str) -> str:
         """What an edit is called."""
         edit = self.edits.get(id)

@@ -148,5 +148,5 @@ def with_unit(value: float, metric: str) -> str:
 
 def split(key: str) -> tuple[str, str]:
     """Split ``node.metric`` into both; a key without a dot is a metric of no node."""
-    node, _, metric = key.rpartition(".")
-    return node, metric
+    node, dot, metric = key.partition(".")  # a name of a node has no dot, one of a layer may
+    return (node, metric) if dot else ("", key)

@@ -1,4 +1,4 @@
-"""The benchmark of adapters: its graphs open, and its arms differ in what they are to show alone."""
+"""The benchmark of adapters: its graphs open, its arms differ in what they are to show alone."""
 
 from __future__ import annotations
 

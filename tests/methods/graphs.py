@@ -124,7 +124,7 @@ CASES: dict[str, Case] = {
     "e2gan.load": Case({"preset": "folder", "folder": "{concept_base}"}),
     "e2gan.merge": Case(links={"base": BASE, "adapter": "adapted.adapter"}, requires="minilm"),
     "e2gan.ranks": Case(
-        {**E2GAN_EDIT, "budget_percent": 40.0, "most": 2, "parts": "up", "tau": 0.9},
+        {**E2GAN_EDIT, "crops": 1, "budget_percent": 40.0, "most": 2, "parts": "up", "warm": True},
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
         trains=True,
         requires="minilm",

@@ -17,6 +17,7 @@ from backend.methods.e2gan_fit import trial
 from backend.methods.e2gan_ranks import RanksParams, e2gan_ranks
 from backend.methods.e2gan_train import TuneParams, e2gan_tune
 from backend.train.edit import EditEpoch
+from backend.train.gan_guard import CollapseError
 from backend.values import Pairs
 from tests.methods.concepts import QUICK, Telling, base, pairs_of, texts
 from tests.methods.test_image_to_image import warm
@@ -98,6 +99,28 @@ def test_a_warm_start_goes_on_from_the_grown_adapter(pairs: Pairs, monkeypatch) 
     assert grown["tb.q1.B"].shape[1] == 2
     assert (grown["tb.q1.B"][:, :1] == control["tb.q1.B"]).all()
     assert grown["tb.q1.B"][:, 1:].abs().max() == 0
+
+
+def test_a_trial_that_breaks_does_not_end_the_search(
+    pairs: Pairs, tmp_path: Path, monkeypatch
+) -> None:
+    def breaking(ctx, p, base, network, text, manifest, start) -> EditEpoch:
+        if network.get_submodule("tb.q1").r[lora.ADAPTER] > 1:
+            raise CollapseError("The loss became nan.", 1, 0)
+        return EditEpoch(0, 0.0, 0.0, val_l1=0.3 - 0.1 * network.get_submodule("up.2").r["concept"])
+
+    monkeypatch.setattr(searching, "trial", breaking)
+    ctx = Telling()
+    params = RanksParams(**QUICK, parts="tb,up", most=2, budget_percent=90)
+    found = e2gan_ranks(ctx, params, base(), texts("warm"), [pairs])
+    assert found.ranks["up.2"] == 2
+    assert found.ranks["tb.q1"] == 1
+    assert [row[-2] for row in ctx.views["trials"].rows].count("broke") == 2
+    assert any("A trial broke" in one for one in ctx.words)
+    found.save(tmp_path)
+    assert RankPlan.load(tmp_path) == found
+    with pytest.raises(CollapseError):
+        e2gan_ranks(ctx, params.model_copy(update={"rank": 2}), base(), texts("warm"), [pairs])
 
 
 def test_two_concepts_share_a_plan_and_are_judged_together(

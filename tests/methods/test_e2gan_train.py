@@ -14,7 +14,7 @@ from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest
 from backend.distill import lora
 from backend.distill.lora import AdapterError
-from backend.methods import e2gan_fit
+from backend.methods import e2gan_cost, e2gan_fit
 from backend.methods.e2gan import MergeParams, e2gan_merge
 from backend.methods.e2gan_concepts import ConceptsParams, e2gan_concepts
 from backend.methods.e2gan_parts import attached, joined
@@ -27,6 +27,7 @@ from backend.methods.e2gan_train import (
 )
 from backend.methods.image_to_image import ImageToImageParams
 from backend.models.errors import RecipeError
+from backend.train.gan_guard import CollapseError
 from backend.values import Pairs
 from tests.methods.concepts import QUICK, Telling, adapter, base, negative, pairs_of, texts
 from tests.methods.test_image_to_image import warm
@@ -140,6 +141,20 @@ def test_the_cost_meter_measures_on_copies_and_counts_exactly(tmp_path: Path, pa
     assert rows["Seconds taken by 4 steps"][0] >= 0
     e2gan_adapt(ctx, params, of, texts("warm"), pairs)  # small and large pictures, timed apart
     assert "Seconds for all 8 steps" in {row[0] for row in ctx.views["cost"].rows}
+
+
+def test_an_adapter_is_trained_even_where_the_steps_to_be_timed_break(
+    tmp_path: Path, pairs: Pairs, monkeypatch
+) -> None:
+    def broken(*arguments, **options):
+        raise CollapseError("The loss became nan.", 1, 0)
+
+    monkeypatch.setattr(e2gan_cost, "fit_edits", broken)
+    ctx = Telling(folder=tmp_path)
+    made = e2gan_adapt(ctx, AdaptParams(**{**QUICK, "epochs": 1}), base(), texts("warm"), pairs)
+    assert made.adapter.facts["epochs"] == 1
+    assert "cost" not in ctx.views
+    assert any("cost was not measured" in one for one in ctx.words)
 
 
 def test_a_whole_network_is_tuned_from_the_base_or_from_scratch(

@@ -116,6 +116,18 @@ def test_the_last_good_epoch_can_be_the_result(pairs: Pairs, tmp_path: Path) -> 
     assert not same(module.state_dict(), wanted.state_dict())
 
 
+def test_what_is_kept_is_announced_again_where_worse_epochs_followed(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    options = {**WILD, "spectral": False, "on_collapse": "keep"}
+    ctx, out = trained(tmp_path, pairs, start(shortcut=True), **options)
+    folder, step, _ = ctx.snapshots[-1]
+    assert step < max(number for _, number, _ in ctx.snapshots)
+    assert out.generator.facts["epochs"] == step
+    assert same(Generator.load(folder).module.state_dict(), out.generator.module.state_dict())
+    assert f"weights of epoch {step} are kept" in ctx.words[-2]
+
+
 def test_training_can_go_on_without_the_discriminator(pairs: Pairs, tmp_path: Path) -> None:
     ctx, module, disc, rows = poisoned(
         tmp_path, pairs, Poison(2 * STEPS + 1), on_collapse="without"
@@ -222,6 +234,19 @@ def test_a_collapse_needs_bad_scores_and_worse_pictures(kind: Any, state: str) -
             guard.see_scores(*scores(kind, "well" if i == 0 else state))
             found = found or guard.end_epoch(error)
         assert (found is not None) == (state != "well" and errors[1:] == [0.2, 0.2, 0.2])
+
+
+@pytest.mark.parametrize(("last", "is_found"), [(0.2, True), (0.11, False)])
+def test_one_wild_epoch_is_a_collapse_if_the_error_stays_up(last: float, is_found: bool) -> None:
+    """As seen on emoji: the loss ran away once, calmed down, and the pictures stayed broken."""
+    guard = GanGuard("lsgan", 3, {})
+    found = []
+    for state, error in (("well", 0.1), ("away", 0.2), ("well", 0.2), ("well", last)):
+        guard.see_scores(*scores("lsgan", state))
+        found.append(guard.end_epoch(error))
+        assert guard.is_good == (error < 0.2)
+    assert found[:3] == [None] * 3
+    assert (found[3] is not None) == is_found
 
 
 def test_pictures_that_lose_their_contrast_or_their_differences_are_a_collapse() -> None:

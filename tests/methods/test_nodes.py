@@ -27,7 +27,7 @@ from tests.methods.graphs import CASES, graph_of
 MEASURING = {"profile", "cost.ort", "report.compare"}  # what they store has a clock in it
 # After how many steps a training is killed, about. Those of one loop share its checkpoints: the
 # resumed one is killed again for two of them; of several loops the first is finished by then.
-KILLED = {"train.classifier": (2, 20), "train.image_to_image": (2, 20), "e2gan.ranks": (2, 50)}
+KILLED = {"train.classifier": (2, 20), "train.image_to_image": (2, 20), "e2gan.ranks": (26,)}
 TRAINING = [kind for kind, case in CASES.items() if case.trains]
 
 

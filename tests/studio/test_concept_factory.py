@@ -76,6 +76,8 @@ def test_from_the_card_to_a_concept_on_the_phone(bridges, window, qtbot, base) -
     session = window.session
     open_card(window, qtbot)
     session.document.set("base", preset="folder", folder=str(base))
+    session.selection.set(["scratch"])
+    window.act("bypass")
     run = click_run(window, qtbot)
     wait_for(qtbot, window, run, "finished")
 
@@ -89,6 +91,8 @@ def test_from_the_card_to_a_concept_on_the_phone(bridges, window, qtbot, base) -
     trained = next(row for row in meter.rows if row[0] == "Numbers trained")
     assert 0 < trained[1] < trained[2]
     assert any(str(row[0]).startswith("Seconds taken") for row in meter.rows)
+    measured = session.focus.fold.series  # the other branch was told the adapter's goal
+    assert {("scratch", "train_seconds"), ("scratch", "reached")} <= set(measured)
 
     # The gallery shows what was exported, and a click lets the phone show it.
     window.set_workspace("Phone")

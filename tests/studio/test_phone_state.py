@@ -299,6 +299,7 @@ def test_which_concept_a_phone_shows_is_known() -> None:
     assert "concepts" in said(state, shown("mosaic", switch_ms=61.0), 101.0)
     assert device.concept == ShownConcept("styles", "mosaic", ms=61.0)
     assert device.edits["styles"].state == "ready"
+    assert state.shown_on(device) == "Styles, mosaic"
     assert (device.swaps[-1].words, device.swaps[-1].ms) == ("mosaic shown", 61.0)
     swaps = len(device.swaps)
     for n in range(1, 10):
@@ -318,6 +319,7 @@ def test_another_edit_ends_a_concept_and_coming_back_tells_it() -> None:
     said(state, shown("mosaic"))
     said(state, say.Chosen(id="poster"))
     assert device.concept is None
+    assert state.shown_on(device) == "poster"
     said(state, say.Chosen(id="styles", concept=say.Mix(first="candy")))
     assert device.concept == ShownConcept("styles", "candy")
     said(state, say.Failed(id="styles", stage="concept", text="It is damaged."))

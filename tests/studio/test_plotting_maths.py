@@ -246,6 +246,12 @@ def test_tick_words() -> None:
     assert tick_text(0, 0.1) == "0"
 
 
+def test_a_key_is_split_after_the_node_though_layers_have_dots() -> None:
+    assert metrics.split("f8net.val_top1") == ("f8net", "val_top1")
+    assert metrics.split("distill.1-KA model.9") == ("distill", "1-KA model.9")
+    assert metrics.split("loss") == ("", "loss")
+
+
 @pytest.mark.parametrize(
     ("metric", "title", "unit", "better"),
     [

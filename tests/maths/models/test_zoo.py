@@ -88,11 +88,13 @@ def test_each_option_has_a_sentence_and_a_default_that_fits() -> None:
         "cyclegan_generator",
         "efficientnet_lite0",
         "inception_generator",
+        "inception_spade",
         "mobilenet_v1",
         "mobilenet_v2",
         "patch_discriminator",
         "resnet",
         "resnet_generator",
+        "scaled_discriminator",
         "unet_generator",
         "vgg",
     ]

@@ -38,6 +38,8 @@ def test_a_step_rounds_widths_down_and_the_bounds_come_first() -> None:
     scores = tuple(i / 64 for i in range(64))
     group = ScoreGroup(name="fc", width=64, scores=scores, step=16, lower=16)
     assert [group.count(t) for t in (-1.0, 0.1, 0.5, 0.9)] == [64, 48, 16, 16]
+    assert group.model_copy(update={"upper": 40}).count(-1.0) == 32
+    assert group.count(0.1, multiple=12) == 48
     space = ChannelSpace(groups=(group,), terms=(CostTerm(layer="one", factor=1, outputs="fc"),))
     assert space.search(40).widths == {"fc": 32}
     assert space.uniform(40) == {"fc": 32}
