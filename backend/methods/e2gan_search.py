@@ -41,7 +41,7 @@ class RanksParams(ConceptParams):
         default=4, ge=1, le=1000, title="Epochs", description="Of each trial of the search."
     )
     lr: float = Field(
-        default=1e-2,
+        default=2e-2,
         gt=0,
         le=1,
         title="Learning rate",

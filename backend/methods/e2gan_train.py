@@ -86,8 +86,15 @@ def e2gan_base(
 class AdaptParams(GoalParams):
     """How to train the adapter."""
 
+    epochs: int = Field(
+        default=3,
+        ge=1,
+        le=5000,
+        title="Epochs",
+        description="Passes over the training pairs; a good base needs few.",
+    )
     lr: float = Field(
-        default=1e-2,
+        default=2e-2,
         gt=0,
         le=1,
         title="Learning rate",

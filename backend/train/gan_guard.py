@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -171,8 +172,10 @@ def require_finite(modules: Mapping[str, nn.Module | None]) -> None:
     for name, module in modules.items():
         if module is None:
             continue
-        for key, tensor in module.state_dict().items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        # Other buffers may hold infinities on purpose, such as the mask of an attention.
+        running = ((key, b) for key, b in module.named_buffers() if "running_" in key)
+        for key, tensor in itertools.chain(module.named_parameters(), running):
+            if not bool(torch.isfinite(tensor).all()):
                 raise BrokenError(
                     f'the {name}\'s weights "{key}" are no longer finite',
                     f"lower the learning rate of the {name}, lower the adversarial weight or clip "

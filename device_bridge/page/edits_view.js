@@ -61,7 +61,7 @@ export class EditsView {
       make(
         'div',
         { class: 'top' },
-        thumb(this.thumbs.url(pictured(edit)), offer.name),
+        thumb(this.thumbs.url(pictured(edit)), shownName(edit)),
         make(
           'div',
           { class: 'words' },

@@ -23,6 +23,12 @@ export class Mixing {
     this.#known.delete(slot);
   }
 
+  /** Whether a worker has read all that a mix needs. */
+  knows(slot, offer, mix) {
+    const ids = mixParts(mix).map(([id]) => id);
+    return ids.every((id) => this.#known.get(slot)?.get(id)?.startsWith(mark(offer, id, ids)));
+  }
+
   /** Hand files of concepts to a worker, those that it has not read yet. */
   async learn(slot, offer, ids) {
     const known = this.#known.get(slot) ?? new Map();
@@ -32,7 +38,7 @@ export class Mixing {
       const concept = conceptOf(offer, id);
       if (!concept) throw new Error(`There is no concept "${id}".`);
       const blend = ids.length > 1 ? fileOf(concept, 'blend') : null;
-      const hash = fileOf(concept, 'adapter').sha256 + (blend?.sha256 ?? '');
+      const hash = mark(offer, id, ids);
       if (known.get(id)?.startsWith(hash)) continue;
       const data = await bytesOf(this.files, fileOf(concept, 'adapter'));
       concepts.push({ id, data, blend: blend && (await bytesOf(this.files, blend)), hash });
@@ -66,4 +72,11 @@ export class Mixing {
     await this.learn(slot, offer, parts.map(([id]) => id));
     await slot.ask('mix', { parts, seq });
   }
+}
+
+/** Files that a worker needs of a concept that is shown with others, or alone. */
+function mark(offer, id, ids) {
+  const concept = conceptOf(offer, id);
+  const blend = ids.length > 1 ? fileOf(concept, 'blend') : null;
+  return (fileOf(concept, 'adapter')?.sha256 ?? 'none') + (blend?.sha256 ?? '');
 }

@@ -66,12 +66,14 @@ export class Switcher extends EventTarget {
       await this.installer.play(id, began);
       return;
     }
-    this.library.changed();
     if (!this.#waiting) this.stats.watchGap();
     const waiting = { id, mix, by, began, seq: Infinity };
     this.#waiting = waiting;
+    // The worker first: what follows on the page takes its time while the picture is computed.
+    const applied = this.#apply(live, mix, waiting);
+    setTimeout(() => this.library.changed());
     try {
-      await this.#apply(live, mix, waiting);
+      await applied;
     } catch (error) {
       if (isSameMix(edit.mix, mix)) edit.mix = before;
       if (this.#waiting === waiting) this.#waiting = null;
@@ -82,7 +84,9 @@ export class Switcher extends EventTarget {
 
   async #apply(live, mix, waiting) {
     if (live.slot) {
-      await this.installer.fetchConcepts(live.offer, mix);
+      if (!this.player.mixing.knows(live.slot, live.offer, mix)) {
+        await this.installer.fetchConcepts(live.offer, mix);
+      }
       const mixed = this.player.mix(mix);
       this.loop.hurry();
       waiting.seq = (await mixed) || Infinity;

@@ -73,9 +73,8 @@ def _on_page(studio: Studio, page: Any, files: Files) -> tuple[dict[str, float],
     errors = [_golden(studio, page, id) for id in names]
     page.wait_for_timeout(3_000)
     shown = [_switch(studio, page, n, names) for n in range(SWITCHES)]
-    plain = wire.Push(folder=str(files.plain), id="plain", name="Plain", show=False)
-    bridge.send(plain)
-    page.wait_for_timeout(2_000)
+    bridge.send(wire.Push(folder=str(files.plain), id="plain", name="Plain", show=False))
+    _pumping(page, studio, lambda m: isinstance(m, say.Check) and "Plain is here" in m.text, 0)
     backend = chosen or "wasm-1"
     switching, merged = _turns(studio, page, backend)
     one_thread, _ = (switching, merged) if backend == "wasm-1" else _turns(studio, page, "wasm-1")

@@ -102,6 +102,7 @@ CASES: dict[str, Case] = {
         trains=True,
         requires="minilm",
     ),
+    "e2gan.adapter": Case(),
     "e2gan.base": Case(
         E2GAN_EDIT,
         {"base": "e2gan.conceptbase", "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
@@ -140,6 +141,7 @@ CASES: dict[str, Case] = {
     "evaluate.classifier": Case(links=BOTH),
     "evaluate.images": Case({"kid": "off"}, {"model": GENERATOR, "pairs": PAIRS}),
     "evaluate.images_artifact": Case({"kid": "off"}, {"artifact": "edit.artifact", "pairs": PAIRS}),
+    "export.concepts": Case(links={"base": BASE, "adapters": "adapted.adapter"}, requires="minilm"),
     "export.onnx": Case({"checked": 16}, BOTH),
     "export.qdq": Case({"checked": 16}, {"model": QUANTIZED, "data": DATA}),
     "model.generator": Case({"size": 32}),

@@ -219,12 +219,11 @@ def test_a_block_without_branches_loses_its_norm_and_all_branches_may_go(tmp_pat
 
 
 def test_a_network_under_spectral_norm_is_cut_saved_and_trained(tmp_path) -> None:
-    network = made(spectral=True, width=4)
+    few = {"spectral": True, "width": 4, "residual_kernels": "3", "depthwise_kernels": ""}
+    network = made(**few)
     channels = find_channels(network, SIZE)
     keep = {n: list(range(0, g.width, 2)) for n, g in channels.groups.items()}
-    student, again = apply(
-        network, recipe(spectral=True, width=4), "shrink.channels", shrink_plan(channels, keep)
-    )
+    student, again = apply(network, recipe(**few), "shrink.channels", shrink_plan(channels, keep))
     save_network(tmp_path, again, student)
     _, loaded = load_network(tmp_path)
     with torch.no_grad():
