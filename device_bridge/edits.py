@@ -143,9 +143,8 @@ class Edits:
 
     def _files(self, artifact: Artifact, folder: Path) -> list[FileOffer]:
         files = [self.file("graph", artifact.path, artifact.sha256)]
-        switch = artifact.facts.get("switch")
-        if switch:
-            path = artifact.others[str(switch)]
+        for name in artifact.facts.get("switch") or ():
+            path = artifact.others[name]
             files.append(self.file("switch", path, file_sha256(path)))
         weights = artifact.facts.get("weights")
         if weights:

@@ -4,11 +4,12 @@ A session keeps the weights that a file holds. Here those that a concept may cha
 instead: the caller merges W + scale B A itself and hands the result in with the next picture.
 In WebAssembly a frame takes as long as with weights inside (237.1 against 237.3 ms, equal to the
 last bit); native ONNX Runtime on x86 would lose its blocked layouts, so it keeps the plain graph.
+The graph is cut into stages, between which a picture of the concept before can be left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,22 @@ from torch import Tensor, nn
 from backend.export.concept_file import KEY, TEXT_LAYERS, VALUE, Concept, Met
 from backend.export.onnx import ExportError, write_model
 from backend.export.require import require
-from backend.export.rewrites import compute_in_rows, join_upsampling
+from backend.export.rewrites import attend_in_parts, compute_in_rows, join_upsampling
+from backend.export.runtime import session
 from backend.export.slots import Slot
+from backend.export.stages import stages
+
+STAGES = 5
 
 
-def switching_graph(source: Path, target: Path, inputs: Collection[str]) -> None:
-    """Write the graph at ``source`` to ``target`` with the weights ``inputs`` as inputs.
+def switching_graphs(
+    source: Path, stem: str, inputs: Collection[str], count: int = STAGES
+) -> list[Path]:
+    """Write the graph at ``source`` in up to ``count`` stages, the weights ``inputs`` as inputs.
 
-    Its other weights stay where they are: in the file beside ``source``. It is rewritten to be
-    faster in WASM, see :mod:`backend.export.rewrites`.
+    They lie beside ``source`` as ``<stem>.stage1.onnx`` and so on, each giving what the next one
+    reads first. Other weights stay where they are, in the file beside ``source``. The graph is
+    rewritten to be faster in WASM, see :mod:`backend.export.rewrites`.
 
     Raises:
         ExportError: a weight is not in the graph.
@@ -45,8 +53,25 @@ def switching_graph(source: Path, target: Path, inputs: Collection[str]) -> None
         model.graph.input.append(value)
     join_upsampling(model)
     compute_in_rows(model)
+    attend_in_parts(model)
     told = {entry.key: entry.value for entry in model.metadata_props}
-    write_model(model, target, metadata=told, check=False)
+    paths = []
+    for i, stage in enumerate(stages(model, count)):
+        paths.append(source.with_name(f"{stem}.stage{i + 1}.onnx"))
+        write_model(stage, paths[-1], metadata=told, check=False)
+    return paths
+
+
+def run_stages(
+    paths: Sequence[Path], image: np.ndarray, weights: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Return what the stages compute of an image (1, C, H, W) with these weights."""
+    values = image
+    for path in paths:
+        run = session(path, optimize=False)
+        first, *names = [entry.name for entry in run.get_inputs()]
+        values = run.run(None, {first: values, **{name: weights[name] for name in names}})[0]
+    return values
 
 
 def concept_of(

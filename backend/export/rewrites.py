@@ -1,6 +1,6 @@
 """Rewrites of graphs that make generators faster where one thread of WASM computes them.
 
-Both leave the weights as they are and add them up, or spread them, in the graph itself, so weights
+The first two leave the weights as they are and add them up, or spread them, in the graph itself, so weights
 that a graph is told with every picture need not be known. Results are the same up to rounding.
 
 *Up-sampling joined with its convolution.* A pixel that nearest up-sampling has doubled is read
@@ -13,10 +13,14 @@ by one repeats its edge, so the small one's edge is repeated.
 *Rows of a convolution with few outputs.* The last one of a generator has 3 outputs and reads 7 x 7
 pixels: a product of 3 long rows, for which kernels are not made, and much copying of windows. As
 seven convolutions of 1 x 7 at once, 21 outputs, and the sum of their rows it is the same.
+
+*Attention in parts.* The scores of 1,024 positions in 4 heads take 16 MB, which are written and
+read four times. A part of the queries after the other they stay in the processor's cache.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +34,9 @@ _FEW = 4
 """Outputs up to which a convolution is computed row by row."""
 _WIDE = 5
 """Weights of a row from which on that pays."""
+_MOST_SCORES = 2**20
+"""Scores of attention above which it is computed in parts."""
+_PARTS = 4
 _END = 2**31
 _ROWS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
 """Which of the three weights of a row are added: place, pixel, weight."""
@@ -95,8 +102,50 @@ def compute_in_rows(model: ModelProto) -> int:
     return count
 
 
+def attend_in_parts(model: ModelProto) -> int:
+    """Rewrite ``model`` in place; return how many attentions are computed part by part.
+
+    Only softmax(Q K) V with scores (N, heads, T, S) whose size is known, large, and used for this
+    alone.
+    """
+    shapes = inferred_shapes(model)
+    count = 0
+    for last in list(model.graph.node):
+        nodes = list(model.graph.node)
+        if last.op_type != "MatMul":
+            continue
+        softmax = _only_source(nodes, last.input[0], "Softmax")
+        first = _only_source(nodes, softmax.input[0], "MatMul") if softmax is not None else None
+        if softmax is None or first is None or _attributes(softmax).get("axis", -1) not in (-1, 3):
+            continue
+        scores = shapes.get(first.output[0], ())
+        if len(scores) != 4 or math.prod(scores) < _MOST_SCORES or scores[2] % _PARTS:
+            continue
+        _replace(model, last, _in_parts(_Builder(model, last), first, last))
+        for old in (softmax, first):
+            model.graph.node.remove(old)
+        count += 1
+    return count
+
+
+def _in_parts(make: _Builder, first: NodeProto, last: NodeProto) -> list[NodeProto]:
+    queries = [f"{last.name}/faster/queries{i}" for i in range(_PARTS)]
+    make.add_many("Split", "queries", [first.input[0]], queries, axis=2)
+    parts = []
+    for i, query in enumerate(queries):
+        scores = make.add("MatMul", f"scores{i}", [query, first.input[1]])
+        shares = make.add("Softmax", f"shares{i}", [scores], axis=-1)
+        parts.append(make.add("MatMul", f"part{i}", [shares, last.input[1]]))
+    return make.end("Concat", parts, axis=2)
+
+
+def inferred_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors of a graph as far as they can be inferred; open sides 0."""
+    return _shapes(require("onnx").shape_inference.infer_shapes(model))
+
+
 class _Builder:
-    """Makes the nodes that take a convolution's place."""
+    """Makes the nodes that take another one's place."""
 
     def __init__(self, model: ModelProto, conv: NodeProto) -> None:
         self._onnx = require("onnx")
@@ -116,6 +165,14 @@ class _Builder:
         node = self._onnx.helper.make_node(operator, sources, [full], full, **attributes)
         self.nodes.append(node)
         return full
+
+    def add_many(
+        self, operator: str, name: str, sources: list[str], targets: list[str], **attributes: Any
+    ) -> None:
+        """Add a node with several outputs."""
+        full = f"{self.conv.name}/faster/{name}"
+        node = self._onnx.helper.make_node(operator, sources, targets, full, **attributes)
+        self.nodes.append(node)
 
     def spread(self, matrix: np.ndarray, shape: tuple[int, int], sides: tuple[int, int]) -> str:
         """Return the kernel (4 out, in, *sides): each (out, in) kernel times ``matrix``.

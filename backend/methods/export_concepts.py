@@ -22,7 +22,6 @@ from backend.core.views import Column, Table
 from backend.distill import lora
 from backend.export import concept_file, concepts
 from backend.export.concept_file import KEY, VALUE, Precision
-from backend.export.runtime import session
 from backend.export.slots import Slot
 from backend.export.verify import ParityError, golden
 from backend.export.weights import export_graph, slots, write_weights
@@ -79,7 +78,7 @@ class _Entry:
 class _Base:
     """What all concepts share: graphs, places of weights, the base's own weights."""
 
-    switch: Path
+    switch: list[Path]
     slots: tuple[Slot, ...]
     inputs: frozenset[str]
     weights: bytes
@@ -118,7 +117,7 @@ def export_concepts(
             level="warning",
         )
     graph, shared = _write_base(ctx, base, first, chosen, shown)
-    records, files = [], [_file(shared.switch)]
+    records, files = [], [_file(path) for path in shared.switch]
     before = None
     if shown is not None:
         before = write_thumb(shown[0], graph.with_suffix(".before.jpg"), _THUMB)
@@ -145,7 +144,7 @@ def export_concepts(
             "gmacs": gmacs,
             "tolerance": tolerance_of(first),
             "base": shared.digest,
-            "switch": shared.switch.name,
+            "switch": [path.name for path in shared.switch],
             "inputs": sorted(shared.inputs),
             "slots": [[s.name, list(s.shape), s.offset, s.bytes] for s in shared.slots],
             "concepts": records,
@@ -245,8 +244,7 @@ def _write_base(
     layers = adapted | set(lora.adaptable(base.module))
     told = {f"{layer}.weight" for layer in layers} & {slot.name for slot in places}
     told |= {KEY, VALUE}
-    switch = ctx.folder / f"{name}.switch.onnx"
-    concepts.switching_graph(graph, switch, told)
+    switch = concepts.switching_graphs(graph, name, told)
     _, output = golden(graph, inputs)
     _require_parity(_answer(first.module, inputs), output, tolerance_of(first), graph.name)
     if shown is not None:
@@ -279,7 +277,8 @@ def _write_concept(
     write_atomic(path, concept_file.write(concept, p.precision))
     again = concept_file.read(path.read_bytes(), shared.slots)
     weights = concept_file.merged(shared.weights, shared.slots, [(again, 1.0)])
-    output = _run(shared, weights)
+    told = concepts.told(weights, shared.slots, shared.inputs)
+    output = concepts.run_stages(shared.switch, shared.golden.numpy(), told)
     network = fixed(base, base.module, entry.text, entry.made.label).module
     concepts.load_merged(network, weights, shared.slots)
     limit, exact = tolerance_of(entry.made), _answer(entry.made.module, shared.golden)
@@ -312,12 +311,6 @@ def _write_concept(
         "l1": one.facts.get("val_l1") if one else None,
         "psnr": one.facts.get("val_psnr") if one else None,
     }, files
-
-
-def _run(shared: _Base, weights: bytearray) -> np.ndarray:
-    run = session(shared.switch, optimize=False)
-    feeds = {"image": shared.golden.numpy(), **concepts.told(weights, shared.slots, shared.inputs)}
-    return run.run(None, feeds)[0]
 
 
 @torch.no_grad()

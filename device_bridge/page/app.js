@@ -341,6 +341,7 @@ class App {
     const edit = live && this.library.get(live.id);
     if (edit && this.stats.count >= 5) edit.ms = this.stats.median;
     this.cameraView.pace(this.stats, this.facts.isMeasuring, this.loop.isStill);
+    await this.benches.watch();
     if (this.tab !== 'phone') return;
     this.facts.space = await this.files.space();
     if (this.link.isOpen) await this.#ping();

@@ -4,10 +4,15 @@ import { fileOf } from './library.js';
 import { measure } from './measuring.js';
 
 const AFTER_MS = 4000;
+/** Threads that wait for each other lose more than they win on cores that others use as well. */
+const SLOWER_BY = 1.25;
+const SLOW_SECONDS = 3;
+const FRAMES = 8;
 const USUAL = { runs: 15, warmup: 3 };
 
 export class Benches {
   #timer = 0;
+  #slow = 0;
 
   /**
    * @param {{choice: object, player: object, library: object, link: object, files: object,
@@ -26,6 +31,25 @@ export class Benches {
       if (!this.choice.wantsMeasuring || !live?.slot || this.facts.isMeasuring) return;
       await this.#run(live.offer, { ...USUAL, backends: this.choice.candidates });
     }, AFTER_MS);
+  }
+
+  /**
+   * Once a second: leave a backend whose pictures take longer than one thread took when it was
+   * measured. What was found in a quiet moment need not last.
+   */
+  async watch() {
+    const { choice, player, stats, facts } = this;
+    const { live } = player;
+    const single = choice.time('wasm-1');
+    const isOwn = live?.slot && !choice.picked && !choice.asked && live.backend.startsWith('wasm-');
+    const isSlow =
+      isOwn && live.backend !== 'wasm-1' && !facts.isMeasuring && single?.median_ms > 0 &&
+      stats.count >= FRAMES && stats.median > SLOWER_BY * single.median_ms;
+    this.#slow = isSlow ? this.#slow + 1 : 0;
+    if (this.#slow < SLOW_SECONDS) return;
+    this.#slow = 0;
+    choice.found(live.backend, stats.median);
+    if (choice.current !== live.backend) await this.installer.play(live.id);
   }
 
   /** The button: every backend, with the edit that is live. */

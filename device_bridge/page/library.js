@@ -103,10 +103,16 @@ export function filesOf(offer) {
   return [...(offer?.files ?? []), ...concepts.flatMap((one) => one.files)];
 }
 
+/** The graphs that this page opens, in order: those that are told their weights, where they are. */
+export function graphsOf(offer) {
+  const role = offer.concepts ? 'switch' : 'graph';
+  return offer.files.filter((file) => file.role === role);
+}
+
 /** Files without which an offer cannot be shown; the concept of `mix` among them. */
 export function firstFiles(offer, mix) {
-  const graph = offer.concepts ? 'switch' : 'graph';
-  const wanted = [graph, 'weights', 'golden', 'thumb'].map((role) => fileOf(offer, role));
+  const wanted = ['weights', 'golden', 'thumb'].map((role) => fileOf(offer, role));
+  wanted.unshift(...graphsOf(offer));
   for (const id of mix ? [mix.first, mix.second].filter(Boolean) : []) {
     const concept = offer.concepts.concepts.find((one) => one.id === id);
     wanted.push(fileOf(concept, 'adapter'), fileOf(concept, 'thumb'));

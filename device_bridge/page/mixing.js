@@ -49,12 +49,16 @@ export class Mixing {
     for (const { id, hash } of concepts) known.set(id, hash);
   }
 
+  /** The number of the next wish: pictures that are computed with it, or later, carry no less. */
+  next() {
+    return ++this.#seq;
+  }
+
   /**
-   * Compute with `mix` from the next picture on.
-   * @returns {Promise<number>} the number that pictures of it carry; 0 where a newer wish came
+   * Compute with `mix` from now on; a picture that is on its way is begun anew.
+   * @returns {Promise<number>} its number, which pictures carry; 0 where a newer wish came
    */
-  async set(slot, offer, mix) {
-    const seq = ++this.#seq;
+  async set(slot, offer, mix, seq = this.next()) {
     const turns = this.#turns.get(slot) ?? { latest: 0, sending: null };
     this.#turns.set(slot, turns);
     turns.latest = seq;

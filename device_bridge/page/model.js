@@ -1,21 +1,21 @@
 /** What a worker needs to open an edit: graph, weights, and the base of an edit with concepts. */
-import { fileOf } from './library.js';
+import { fileOf, graphsOf } from './library.js';
 
 /**
  * @param {import('./files.js').Files} files
  * @param {object} offer its files are here
  * @param {boolean} gpu
- * @returns {Promise<{graph: ArrayBuffer, weights: {path: string, data: Uint8Array}[],
+ * @returns {Promise<{graphs: ArrayBuffer[], weights: {path: string, data: Uint8Array}[],
  *   base: ArrayBuffer | null, slots: object[], gpu: boolean}>} bytes that may be moved
  * @throws {Error} a file is gone
  */
 export async function modelOf(files, offer, gpu) {
   const { concepts } = offer;
-  const graph = await bytesOf(files, graphOf(offer));
+  const graphs = await Promise.all(graphsOf(offer).map((one) => bytesOf(files, one)));
   const file = fileOf(offer, 'weights');
   const data = file && (await bytesOf(files, file));
   return {
-    graph,
+    graphs,
     weights: file ? [{ path: file.path, data: new Uint8Array(data) }] : [],
     base: concepts ? data.slice(0) : null,
     slots: concepts?.slots ?? [],
@@ -23,14 +23,9 @@ export async function modelOf(files, offer, gpu) {
   };
 }
 
-/** The graph that this page opens: the one that is told its weights, where there is one. */
-export function graphOf(offer) {
-  return fileOf(offer, offer.concepts ? 'switch' : 'graph');
-}
-
 /** What of a model is moved to a worker, not copied. */
-export function movable({ graph, weights, base }) {
-  return [graph, ...weights.map((one) => one.data.buffer), ...(base ? [base] : [])];
+export function movable({ graphs, weights, base }) {
+  return [...graphs, ...weights.map((one) => one.data.buffer), ...(base ? [base] : [])];
 }
 
 /** The bytes of a file that is here, as a copy. */

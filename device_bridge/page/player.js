@@ -107,13 +107,12 @@ export class Player extends EventTarget {
   /**
    * Show another mix of the live edit's concepts, from the next picture on.
    * @param {{first: string, second?: string, share?: number}} mix
-   * @returns {Promise<number>} the number that pictures of it carry; 0 where a newer wish came
+   * @param {number} seq the number that pictures of it will carry
    */
-  async mix(mix) {
+  async mix(mix, seq) {
     const { live } = this;
-    const seq = live.slot ? await this.mixing.set(live.slot, live.offer, mix) : 0;
-    if (this.live === live && (seq || !live.slot)) live.mix = mix;
-    return seq;
+    const isSet = !live.slot || (await this.mixing.set(live.slot, live.offer, mix, seq));
+    if (this.live === live && isSet) live.mix = mix;
   }
 
   /** Stop playing. */

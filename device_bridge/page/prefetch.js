@@ -5,9 +5,9 @@
  *
  * Events: `checked` {id, concept, backend, max_error, mean_error, ok}, `bad` {id, concept, text}.
  */
-import { bytesOf, goldenOf, graphOf, modelOf, movable } from './model.js';
+import { bytesOf, goldenOf, modelOf, movable } from './model.js';
 import { difference } from './player.js';
-import { fileOf } from './library.js';
+import { fileOf, graphsOf } from './library.js';
 import { planOf } from './ladder.js';
 import { startSlot } from './slot.js';
 import { Mixing } from './mixing.js';
@@ -131,8 +131,8 @@ export class Prefetch extends EventTarget {
 
 /** What was compared: a graph, a concept's file, and who computed. */
 function mark(offer, concept, backend) {
-  const hashes = [graphOf(offer), fileOf(offer, 'weights'), fileOf(concept, 'adapter')];
-  return [...hashes.map((file) => file.sha256.slice(0, 16)), backend].join(':');
+  const hashes = [...graphsOf(offer), fileOf(offer, 'weights'), fileOf(concept, 'adapter')];
+  return [...hashes.map((file) => file.sha256.slice(0, 12)), backend].join(':');
 }
 
 /** Every so many-th value of the rows and columns of (1, C, H, W). */

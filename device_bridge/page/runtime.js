@@ -50,10 +50,12 @@ export async function loadRuntime({ route, threads, module, base }) {
 }
 
 /**
+ * Open a graph; the weights are copied, since others may read them too.
  * @param {object} ort
- * @param {{graph: ArrayBuffer, weights: {path: string, data: Uint8Array}[], gpu: boolean}} model
+ * @param {ArrayBuffer} graph
+ * @param {{weights: {path: string, data: Uint8Array}[], gpu: boolean}} model
  */
-export async function createSession(ort, { graph, weights, gpu }) {
+export async function createSession(ort, graph, { weights, gpu }) {
   const options = {
     executionProviders: gpu ? ['webgpu'] : ['wasm'],
     graphOptimizationLevel: 'all',
@@ -62,6 +64,7 @@ export async function createSession(ort, { graph, weights, gpu }) {
     // A pool that spins between frames takes the battery, and the time of the camera's threads.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
-  if (weights.length) options.externalData = weights;
+  const copies = weights.map(({ path, data }) => ({ path, data: data.slice() }));
+  if (copies.length) options.externalData = copies;
   return ort.InferenceSession.create(new Uint8Array(graph), options);
 }

@@ -87,16 +87,17 @@ export class Switcher extends EventTarget {
       if (!this.player.mixing.knows(live.slot, live.offer, mix)) {
         await this.installer.fetchConcepts(live.offer, mix);
       }
-      const mixed = this.player.mix(mix);
-      this.loop.hurry();
-      waiting.seq = (await mixed) || Infinity;
+      waiting.seq = this.player.mixing.next();
+      const mixed = this.player.mix(mix, waiting.seq);
+      if (this.loop.isRunning) this.loop.hurry();
+      await mixed;
       if (!this.loop.isRunning) this.loop.refresh();
       return;
     }
     // The server merges: it hears of the mix before it sees the next picture.
     this.sayChosen(live.id, mix);
     waiting.seq = this.desktop.mix = ++this.#desktopSeq;
-    await this.player.mix(mix);
+    await this.player.mix(mix, 0);
     this.loop.hurry();
   }
 

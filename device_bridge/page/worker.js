@@ -1,6 +1,7 @@
 /**
- * The inference worker: one runtime, at most one session. Everything that takes longer than a
- * frame happens in a worker that does not paint, so building a session never holds the picture up.
+ * The inference worker: one runtime, at most one edit: a session, or one for each of its stages.
+ * What takes longer than a frame happens in a worker that does not paint, so building a session
+ * never holds the picture up.
  *
  * Requests carry `n`, answers repeat it; an answer has `error` where it failed.
  */
@@ -9,7 +10,8 @@ import { createSession, loadRuntime } from './runtime.js';
 import { toPixels, toTensor } from './pixels.js';
 
 let ort = null;
-let session = null;
+/** Sessions of the stages, in order: each reads what the one before gave, and told weights. */
+let stages = [];
 let formats = null;
 let input = null;
 /** The base of an edit with concepts: its weights, where they lie, the concepts read so far. */
@@ -17,6 +19,8 @@ let base = null;
 /** The weights that the graph is told with every picture, and the number of their mix. */
 let told = {};
 let mixed = 0;
+/** The wish for another mix that has come and is not carried out yet. */
+let coming = null;
 
 const deeds = {
   /** Load the runtime. */
@@ -30,16 +34,15 @@ const deeds = {
   /** Build the session of a model; the one before is released. */
   async build({ model, input: from, output: to }) {
     const began = performance.now();
-    await session?.release();
-    session = null;
-    session = await createSession(ort, model);
+    await deeds.clear();
+    for (const graph of model.graphs) stages.push(await createSession(ort, graph, model));
     formats = { from, to };
     input = null;
     mixed = 0;
     base = model.base && baseOf(model);
     told = base ? tensors(merged(base.weights, base.slots, [])) : {};
-    const [first] = session.inputMetadata ?? [];
-    const [shown] = session.outputMetadata ?? [];
+    const [first] = stages[0].inputMetadata ?? [];
+    const [shown] = stages[stages.length - 1].outputMetadata ?? [];
     return {
       load_ms: performance.now() - began,
       shape: first?.shape ?? [],
@@ -54,26 +57,25 @@ const deeds = {
   },
 
   /** From now on, compute with concepts in these shares; `seq` is repeated with every picture. */
-  async mix({ parts, seq }) {
-    const began = performance.now();
-    const found = parts.map(([id, share]) => [base.concepts.get(id), share]);
-    if (found.some(([concept]) => !concept)) throw new ConceptError('A concept is not here yet.');
-    told = tensors(merged(base.weights, base.slots, found));
-    mixed = seq;
-    return { ms: performance.now() - began };
+  async mix(wish) {
+    if (coming === wish) coming = null;
+    if (mixed !== wish.seq) mix(wish);
+    return {};
   },
 
   /** Compute a picture; the pixels come back in the same buffer. */
   async frame({ pixels, width, height }) {
     const t0 = performance.now();
     const rgba = new Uint8ClampedArray(pixels);
-    const channels = channelsOf(session.inputMetadata?.[0], 3);
+    const channels = channelsOf(stages[0].inputMetadata?.[0], 3);
     if (!input || input.length !== channels * width * height) {
       input = new Float32Array(channels * width * height);
     }
     toTensor(rgba, input, formats.from, channels);
     const t1 = performance.now();
-    const output = await run(input, [1, channels, height, width]);
+    const shape = [1, channels, height, width];
+    // Begun anew where another mix is wished for meanwhile; the next wish waits for this picture.
+    const output = (await run(input, shape, takesWish)) ?? (await run(input, shape));
     const t2 = performance.now();
     const [, depth, high, wide] = output.dims;
     const same = high * wide === width * height;
@@ -113,20 +115,56 @@ const deeds = {
     return { samples };
   },
 
-  /** Release the session; the runtime stays warm. */
+  /** Release the sessions; the runtime stays warm. */
   async clear() {
-    await session?.release();
-    session = null;
+    for (const session of stages) await session.release();
+    stages = [];
     return {};
   },
 };
 
-async function run(data, shape) {
-  const tensor = new ort.Tensor('float32', data, shape);
-  const results = await session.run({ ...told, [session.inputNames[0]]: tensor });
-  const output = results[session.outputNames[0]];
-  const values = output.location === 'cpu' ? output.data : await output.getData();
-  return { tensor: output, data: values, dims: output.dims };
+/** Run all stages; null where `isStale` says between two of them that nobody wants the answer. */
+async function run(data, shape, isStale = null) {
+  let tensor = new ort.Tensor('float32', data, shape);
+  for (const session of stages) {
+    if (isStale && session !== stages[0] && (await isStale())) return null;
+    const [first, ...names] = session.inputNames;
+    const weights = Object.fromEntries(names.map((name) => [name, told[name]]));
+    const results = await session.run({ ...weights, [first]: tensor });
+    tensor.dispose?.();
+    tensor = results[session.outputNames[0]];
+  }
+  const values = tensor.location === 'cpu' ? tensor.data : await tensor.getData();
+  return { tensor, data: values, dims: tensor.dims };
+}
+
+function mix({ parts, seq }) {
+  const found = parts.map(([id, share]) => [base.concepts.get(id), share]);
+  if (found.some(([concept]) => !concept)) throw new ConceptError('A concept is not here yet.');
+  told = tensors(merged(base.weights, base.slots, found));
+  mixed = seq;
+}
+
+const { port1, port2 } = new MessageChannel();
+/** Let messages in that have come meanwhile. */
+const breath = () =>
+  new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+
+/** Whether a wish for another mix has come, and was carried out. */
+async function takesWish() {
+  await breath();
+  if (!coming) return false;
+  try {
+    mix(coming);
+    return true;
+  } catch {
+    return false; // its own turn comes, and says why
+  } finally {
+    coming = null;
+  }
 }
 
 function baseOf({ base: weights, slots }) {
@@ -161,6 +199,7 @@ function noise(count) {
 let queue = Promise.resolve();
 
 self.onmessage = ({ data: request }) => {
+  if (request.t === 'mix') coming = request;
   queue = queue.then(() => serve(request));
 };
 

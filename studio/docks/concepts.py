@@ -108,12 +108,13 @@ class ConceptsWidget(QWidget):
         one, device = self.chosen, self.phone.device
         if device is None:
             self.switching.forget()
-        elif one is not None and is_news and not self.switching.is_busy and self._live(one):
+        elif one is not None and is_news and self._live(one):
             shown = device.concept
             assert shown is not None
-            self.grid.pick(shown.first)
-            self.blend.set_concepts(one.concepts, shown.first)
-            self.blend.show_share(shown.second, shown.share)
+            if not self.switching.is_overtaken(shown):
+                self.grid.pick(shown.first)
+                self.blend.set_concepts(one.concepts, shown.first)
+                self.blend.show_share(shown.second, shown.share)
         self._show_phones()
 
     def _show_phones(self) -> None:
@@ -154,6 +155,12 @@ class ConceptsWidget(QWidget):
         took = f", switched in {_time(shown.ms)}" if shown.ms is not None else ""
         return "cellphone-check", "good", f"{device.name} shows {name}{took}."
 
+    def _picked(self, index: QModelIndex) -> None:
+        """Blend from the concept that is picked; nothing is sent."""
+        concept, one = index.data(CONCEPT_ROLE), self.chosen
+        if isinstance(concept, Concept) and one is not None:
+            self.blend.set_concepts(one.concepts, concept.id)
+
     def _activated(self, index: QModelIndex) -> None:
         """Show the concept on every phone; without one, say what is missing."""
         concept, one = index.data(CONCEPT_ROLE), self.chosen
@@ -180,6 +187,7 @@ class ConceptsWidget(QWidget):
         self.grid = ConceptGrid()
         self.grid.clicked.connect(self._activated)
         self.grid.activated.connect(self._activated)
+        self.grid.selectionModel().currentChanged.connect(self._picked)
         self.glyph = Glyph("cellphone-link", 16)
         self.words = ElidedLabel("", "small", "muted")
         self.pair = plain("Pair a phone")

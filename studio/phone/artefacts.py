@@ -47,7 +47,8 @@ def read_edit(folder: Path, run: str = "", node: str = "", **more: Any) -> Edit:
     label = str(facts.get("label") or node or folder.name)[:60]
     graph = _graph_name(Path(run)) if run else ""
     name = graph.replace("-", " ").replace("_", " ").strip().capitalize()[:60] or label
-    epoch = facts.get("epoch", facts.get("epochs"))
+    # The epochs of a set of concepts are its base's, which nobody is training here.
+    epoch = None if facts.get("concepts") else facts.get("epoch", facts.get("epochs"))
     return Edit(
         id=edit_id(f"{graph} {label}"),
         name=name,

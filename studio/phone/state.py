@@ -50,7 +50,8 @@ class OnPhone:
 class ShownConcept:
     """What a phone shows of a set: a concept, or a blend with ``share`` (0..1) of ``second``.
 
-    ``ms`` is how long the switch took, from the wish to the first painted picture.
+    ``ms`` is how long the switch took, from the wish to the first painted picture; ``by`` says
+    who wished it, ``phone`` or ``studio``.
     """
 
     edit: str
@@ -58,6 +59,7 @@ class ShownConcept:
     second: str | None = None
     share: float = 0.0
     ms: float | None = None
+    by: str = "phone"
 
 
 @dataclass
@@ -229,7 +231,7 @@ class PhoneState:
     def _concept(self, device: Device, message: say.ConceptShown, now: float) -> set[str]:
         was = device.concept
         shown = ShownConcept(
-            message.id, message.first, message.second, message.share, message.switch_ms
+            message.id, message.first, message.second, message.share, message.switch_ms, message.by
         )
         device.concept, device.edit = shown, message.id
         if message.id in device.edits and device.edits[message.id].state != "ready":

@@ -7,9 +7,13 @@ from PySide6.QtCore import QObject, QTimer
 from device_bridge import protocol as say
 from studio.phone.concepts import ConceptSet
 from studio.phone.phone import Phone
+from studio.phone.state import ShownConcept
 
 PACE_MS = 40
 """Least time between two wishes: a slider that is dragged tells more than a phone can show."""
+
+
+_SAME = 0.005  # shares that look the same
 
 
 class Switching(QObject):
@@ -29,6 +33,15 @@ class Switching(QObject):
     def is_busy(self) -> bool:
         """Whether a wish waits, or has just been sent."""
         return self._pace.isActive()
+
+    def is_overtaken(self, shown: ShownConcept) -> bool:
+        """Whether a phone's answer is to a wish that newer ones have overtaken meanwhile."""
+        last = self._waiting or self._sent
+        if shown.by != "studio" or last is None:
+            return False
+        mine = (last.id, last.first, last.second)
+        is_other = (shown.edit, shown.first, shown.second) != mine
+        return is_other or abs(shown.share - last.share) > _SAME
 
     def show(
         self, one: ConceptSet, first: str, second: str | None = None, share: float = 0.0

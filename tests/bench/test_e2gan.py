@@ -43,7 +43,7 @@ def test_the_arms_do_equally_many_steps_and_scratch_may_take_longer() -> None:
         "half_clustered": 2 * once,
         "half_random": 2 * once,
     }
-    differing = {"epochs", "rank", "begin", "meter"}
+    differing = {"epochs", "lr", "rank", "parts", "begin", "meter"}
     rest = [{k: v for k, v in node.params.items() if k not in differing}
             for g in (patient, quick) for n, node in g.nodes.items() if n in epochs]  # fmt: skip
     assert all(one == rest[0] for one in rest)

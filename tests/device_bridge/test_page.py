@@ -131,7 +131,7 @@ def test_the_worker_computes_what_onnx_runtime_does(
           const bytes = Uint8Array.from(atob(graph), (letter) => letter.charCodeAt(0));
           const slot = await startSlot('wasm-1', plan);
           const format = { scale: [1], bias: [0] };
-          const model = { graph: bytes.buffer, weights: [], gpu: false };
+          const model = { graphs: [bytes.buffer], weights: [], gpu: false };
           await slot.ask('build', { model, input: format, output: format });
           const data = Float32Array.from(values);
           const { data: found } = await slot.ask('tensor', { data, shape: [1, 3, 64, 64] });
@@ -468,3 +468,19 @@ def test_over_tls_with_a_certificate_that_was_clicked_through(
         with page.expect_download() as download:
             page.get_by_text("Certificate", exact=True).click()
         assert download.value.path().read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_threads_that_turn_out_slow_are_left_for_one(
+    studio: Studio, new_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = new_page()
+    page.add_init_script(
+        "sessionStorage.seen ?? localStorage.setItem('fretsaw.choice.1', JSON.stringify({"
+        "agent: navigator.userAgent, picked: '', split: 0, strength: 1, measured: {graph: 'a',"
+        "name: 'a', at: 1, times: [{backend: 'wasm-1', median_ms: 0.2, p90_ms: 1, samples: [1]},"
+        "{backend: 'wasm-2', median_ms: 0.1, p90_ms: 1, samples: [1]}]}})); sessionStorage.seen = 1"
+    )
+    studio.push(edit_artifact(tmp_path / "a", INVERT), "invert", "Invert")
+    page.goto(studio.token().url)
+    assert studio.until(say.Ready).backend == "wasm-2"
+    assert studio.until(say.Ready, lambda one: one.backend != "wasm-2").backend == "wasm-1"

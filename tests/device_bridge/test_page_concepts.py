@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import time
@@ -238,20 +239,32 @@ def test_a_damaged_file_of_a_concept_is_refused_by_the_page_in_words(
         "another format": data.replace(b'format\\":1', b'format\\":7'),
         "unknown type": data.replace(b'"F32"', b'"F8 "'),
     }
-    for words, content in broken.items():
-        said = page.evaluate(
-            """async ({ bytes, slots }) => {
-              const { readConcept } = await import('/page/concepts.js');
-              const places = new Map(slots.map(([name, shape, offset]) =>
-                [name, { name, shape, offset, told: true }]));
-              const data = Uint8Array.from(bytes).buffer;
-              try { readConcept({ id: 'a', data }, places); return 'read'; }
-              catch (error) { return `${error.name}: ${error.message}`; }
-            }""",
-            {"bytes": list(content), "slots": slots},
-        )
-        assert said.startswith("ConceptError"), said
-        assert words in said
+    dice = np.random.default_rng(0)
+    mutants = [bytearray(data) for _ in range(60)]
+    for mutant in mutants:
+        header = 8 + int.from_bytes(data[:8], "little")
+        for at in dice.integers(0, header, 2):
+            mutant[at] = dice.integers(0, 256)
+    said = page.evaluate(
+        """async ({ files, slots }) => {
+          const { readConcept } = await import('/page/concepts.js');
+          const places = new Map(slots.map(([name, shape, offset]) =>
+            [name, { name, shape, offset, told: true }]));
+          return files.map((bytes) => {
+            const data = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0)).buffer;
+            try { readConcept({ id: 'a', data }, places); return 'read'; }
+            catch (error) { return `${error.name}: ${error.message}`; }
+          });
+        }""",
+        {
+            "files": [base64.b64encode(one).decode() for one in (*broken.values(), *mutants)],
+            "slots": slots,
+        },
+    )
+    for words, answer in zip(broken, said, strict=False):
+        assert answer.startswith("ConceptError")
+        assert words in answer
+    assert {one.partition(":")[0] for one in said} <= {"read", "ConceptError"}
 
 
 def test_the_desktop_switches_for_a_phone_that_cannot(

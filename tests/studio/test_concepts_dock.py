@@ -49,7 +49,8 @@ def export(workspace: Any, names: tuple[str, ...] = NAMES) -> Path:
         for n, name in enumerate(names)
     ]
     before = picture(folder / "before.jpg", "#808080")
-    return write_export(workspace, RUN, "onnx", "Concepts", concepts=entries, before=before)
+    more = {"concepts": entries, "before": before, "epochs": 14}
+    return write_export(workspace, RUN, "onnx", "Concepts", **more)
 
 
 @pytest.fixture
@@ -229,8 +230,13 @@ def test_answers_do_not_pull_the_slider_back_while_it_is_dragged(gallery, bridge
     assert slider.value == 0.7
     qtbot.waitUntil(lambda: wishes(bridges)[-1].share == 0.7)
     qtbot.waitUntil(lambda: not gallery.switching.is_busy)
+    shows(bridges, "mosaic", second="candy", share=0.5)
+    assert slider.value == 0.7, "an answer that was on its way is overtaken"
     shows(bridges, "mosaic", second="candy", share=0.7)
     assert slider.value == 0.7
+    shows(bridges, "mosaic", second="night", share=0.2, by="phone")
+    assert slider.value == 0.2, "what the person at the phone does counts at once"
+    assert gallery.blend.second.currentData() == "night"
 
 
 def test_the_keyboard_reaches_everything(gallery, bridges, qtbot) -> None:
@@ -240,6 +246,7 @@ def test_the_keyboard_reaches_everything(gallery, bridges, qtbot) -> None:
     QTest.keyClick(gallery.grid, Qt.Key.Key_Right)
     assert gallery.grid.concept().id == "candy"
     assert wishes(bridges) == [], "moving looks, it does not switch"
+    assert gallery.blend.first.text() == "Candy"
     QTest.keyClick(gallery.grid, Qt.Key.Key_Return)
     assert [wish.first for wish in wishes(bridges)] == ["candy"]
     for part in (gallery.grid, gallery.blend.slider, gallery.blend.second, gallery.combo):
@@ -275,6 +282,7 @@ def test_sets_are_read_and_bad_ones_left_out(workspace, recorded_run, tmp_path) 
     assert [one.id for one in found.concepts] == list(NAMES)
     assert figures(found.concepts[0]) == "24 kB, L1 0.041, 22.3 dB"
     assert found.named("night") == "Night"
+    assert found.edit.epoch is None
     assert found.named(None) == ""
     bad = [{"id": 3}, "text", {"id": "ok", "bytes": "x", "l1": float("nan"), "thumb": "../a.jpg"}]
     odd = write_export(workspace, RUN, "train", "Odd", concepts=bad)
