@@ -1,7 +1,7 @@
 """Rewrites of graphs that make generators faster where one thread of WASM computes them.
 
-The first two leave the weights as they are and add them up, or spread them, in the graph itself, so weights
-that a graph is told with every picture need not be known. Results are the same up to rounding.
+Weights stay as they are, and are added up or turned in the graph itself, so weights that a graph is
+told with every picture need not be known. Results are the same up to rounding.
 
 *Up-sampling joined with its convolution.* A pixel that nearest up-sampling has doubled is read
 twice by the 3 x 3 convolution behind it; the two weights can be added before. Each of the four
