@@ -6,14 +6,14 @@
  * one thread; frames of all ways in turns, medians against a plain export with merged weights.
  * - Weights as inputs of the graph, merged here: merging takes 0.3 to 1 ms, no session is built, a
  *   frame takes 1.02 times as long and is equal to the last bit. With the graph rewritten for WASM,
- *   which needs no fixed weights either, 0.83 to 0.89 times. This is what is done.
+ *   which needs no fixed weights either, 0.65 to 0.92 times. This is what is done.
  * - Merge and build a new session in the same worker: 14 to 240 ms on two busy cores, in which
  *   nothing is painted. Optimisation levels change that less than the load does (disabled 14 to 74).
- * - The same in a second worker: nothing freezes, but the two share the cores, and a blend that is
- *   dragged asks for a new session with every step.
+ * - The same in a second worker (not built, since the first way builds no session): the two would
+ *   share the cores, and a blend that is dragged would ask for a new session with every step.
  * - A and B as inputs, their product in the graph: 1.01 times (natively 1.7 to 1.9, where blocked
  *   layouts are lost), but a graph for every rank, and nothing gained over merging here.
- * - Merged sessions kept warm: of use for concepts that were guessed, and for no blend.
+ * - Merged sessions kept warm (not built): of use for concepts that were guessed, and for no blend.
  * A run cannot be stopped, so the graph comes in stages: a picture of the concept before is left
  * between two of them and begun anew. Wish to painted picture fell from 2.0 to 1.3 frame times.
  */

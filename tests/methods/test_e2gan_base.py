@@ -20,7 +20,7 @@ from backend.methods.e2gan import ConceptGeneratorParams, e2gan_generator
 from backend.methods.e2gan_concepts import ConceptsParams, e2gan_concepts
 from backend.methods.image_to_image import ImageToImageParams
 from backend.methods.photos import PhotosParams, photos
-from backend.models.concept import Prompted
+from backend.models.concept import GROUPS, Prompted
 from backend.models.editing import edit_pictures
 from backend.models.teachers import MULTISTYLE, Teacher, style_teacher
 from backend.models.text_encoder import MINILM
@@ -48,7 +48,7 @@ def test_it_is_small_and_says_how_it_was_made() -> None:
 def test_its_plan_of_ranks_is_of_this_network_and_was_searched() -> None:
     base, plan = ConceptBase.load(BASE), RankPlan.load(BASE)
     assert plan.recipe == recipe_digest(base.recipe)
-    layers = lora.adaptable(base.module)
+    layers = lora.adaptable(base.module, GROUPS)
     assert plan.parameters == lora.count(layers, plan.ranks)
     assert plan.parameters < 0.08 * sum(one.numel() for one in base.module.parameters())
     kept = [one for one in plan.trials if one["accepted"]]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from backend.concept_values import Adapter, ConceptBase, Concepts
 from backend.core.artifact import Artifact
@@ -180,6 +181,20 @@ def test_half_precision_halves_the_file_and_says_what_it_costs(
     assert small["rounding"] == pytest.approx(float(found), abs=1e-4)
     assert 0 < small["rounding"] < 0.05
     assert small["max_error"] <= 1e-4, "the file is computed as it is"
+
+
+def test_pictures_show_what_each_concept_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    monkeypatch.setattr("backend.methods.export_concepts.pictures_of", lambda *_: photo)
+    of = base()
+    artifact, _ = exported(tmp_path, of, [ranked(of, 1)], concepts="all")
+    named = [artifact.facts["before"], *(one["thumb"] for one in artifact.facts["concepts"])]
+    pictures = [np.asarray(Image.open(artifact.others[name]), float) for name in named]
+    assert all(picture.shape == (32, 32, 3) for picture in pictures)
+    assert min(np.abs(pictures[i] - pictures[i - 1]).mean() for i in range(3)) > 4
+    assert artifact.thumb is not None
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
