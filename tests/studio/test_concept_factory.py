@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from backend.concept_values import ConceptBase, Concepts
-from backend.core.catalog import Catalog
-from backend.core.catalog import current as current_catalog
+from backend.core.catalog import Catalog, kept
 from backend.core.views import Table
 from backend.core.workspace import Workspace
-from backend.data.preprocess import ImageInput
-from backend.models.recipe import Recipe, build
-from backend.models.registry import zoo
 from device_bridge import protocol as say
 from device_bridge import wire
 from device_bridge.edits import Edits
 from studio.docks.example_card import ExampleCard
+from tests.fakes import ROOT
 from tests.requirements import require
 from tests.studio.canvas_parts import LEFT
+from tests.studio.concept_making import make
 from tests.studio.test_concepts_dock import looked
 from tests.studio.test_end_to_end import click_node, click_run, wait_for
 
@@ -31,21 +30,21 @@ CARD = "Concept factory"
 @pytest.fixture(scope="session")
 def recorded_catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """The nodes as they are now, in the place of the recorded ones."""
-    return current_catalog(Workspace(tmp_path_factory.mktemp("catalog")))
+    home = tmp_path_factory.mktemp("catalog")
+    # Another process reads the node files: they import torch.
+    environment = {**os.environ, "FRETSAW_HOME": str(home)}
+    command = [sys.executable, "-m", "backend", "catalog"]
+    subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    catalog = kept(Workspace(home))
+    assert catalog is not None
+    return catalog
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """A base of a few weights for pictures of 32 px, so that the run takes seconds."""
-    recipe = Recipe(zoo("concept_generator", width=4, heads=2, text_dim=384))
-    torch.manual_seed(0)
-    texts = {"Style 19": torch.randn(16, 384)}
-    concepts = Concepts({"Style 19": "a starry night"}, texts, "minilm-l6-v2")
-    image = ImageInput(3, 32, 32, (0.5,) * 3, (0.5,) * 3)
-    folder = tmp_path / "base"
-    folder.mkdir()
-    ConceptBase(recipe, build(recipe, meta=False), image, "Small base", {}, concepts).save(folder)
-    return folder
+    make("base", tmp_path / "base")
+    return tmp_path / "base"
 
 
 def open_card(window, qtbot) -> None:
