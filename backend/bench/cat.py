@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.bench.pictures import held_out, photo_source
 from backend.bench.session import Session, figure, output_folder, print_table
 from backend.core.artifact import Artifact
 from backend.core.graph import Graph
@@ -68,7 +69,7 @@ def bench(session: Session) -> dict[str, Any]:
     """Train every arm of every seed on emoji; measure the kept student of photos."""
     seeds = range(5) if session.full else range(3)
     arms = [(arm, seed) for seed in seeds for arm in ARMS]
-    graphs = [vintage_test_graph(_source())]
+    graphs = [vintage_test_graph(photo_source())]
     graphs += [emoji_graph(arm, seed, session.full) for arm, seed in arms]
     vintage, *runs = session.run(graphs, ("pairs", "distill"))
     emoji, others = _emoji_figures(dict(zip(arms, runs, strict=True)))
@@ -176,13 +177,10 @@ def _emoji_figures(
 
 
 def _edit(model: Generator) -> Callable[[Any], Any]:
-    from backend.models.editing import edit_pictures
+    from backend.models.editing import edit_as
 
     def edit(pixels: Any) -> Any:
-        return edit_pictures(
-            model.module.eval(), pixels, model.image, low=model.low, high=model.high,
-            any_size=model.any_size, multiple=model.multiple,
-        )[0]  # fmt: skip
+        return edit_as(model, model.module.eval(), pixels)[0]
 
     return edit
 
@@ -205,12 +203,6 @@ def _verdicts(emoji: Mapping[str, Any]) -> list[str]:
 
 
 # -- vintage ---------------------------------------------------------------------------------------
-
-
-def _source() -> str:
-    from backend.data import gcompris
-
-    return "gcompris" if gcompris.is_here() else "bundled"
 
 
 def vintage_student_graph() -> Graph:
@@ -236,9 +228,7 @@ def vintage_test_graph(source: str) -> Graph:
 
 def _vintage(name: str, source: str) -> Graph:
     graph = Graph(name)
-    # Of nine photos four are held out: a floor of KID needs as many.
-    share = 0.2 if source == "gcompris" else 0.45
-    graph.add("data.photos", "photos", {"source": source, "test_fraction": share})
+    graph.add("data.photos", "photos", {"source": source, "test_fraction": held_out(source)})
     graph.add("teacher.vintagify", "teacher")
     graph.add("data.pairs", "pairs")
     graph.connect("photos.data", "pairs.photos")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.bench.pictures import l1_on_test
+from backend.bench.pictures import held_out, l1_on_test, photo_source
 from backend.bench.session import Session, figure, output_folder, print_table
 from backend.core.graph import Graph
 from backend.core.run import Run
@@ -38,7 +38,7 @@ _L1 = ("lora", "lora_uniform", "full", "scratch", "base", "half_clustered", "hal
 
 def bench(session: Session) -> dict[str, Any]:
     """Train every arm of every seed; the test photos are read once by each."""
-    source, seeds = _source(), range(3)
+    source, seeds = photo_source(), range(3)
     styles = list(PROMPTS) if session.full else list(PROMPTS)[:1]
     jobs = [(style, seed) for style in styles for seed in seeds]
     graphs = [
@@ -56,12 +56,6 @@ def bench(session: Session) -> dict[str, Any]:
     if session.full:
         figures["styles"] = {f"Style {s}": _rounded(lists) for s, lists in found.items()}
     return figures
-
-
-def _source() -> str:
-    from backend.data import gcompris
-
-    return "gcompris" if gcompris.is_here() else "bundled"
 
 
 def _about(source: str) -> str:
@@ -82,8 +76,9 @@ def _about(source: str) -> str:
 def _lesson(name: str, source: str, style: int, seed: int) -> Graph:
     """Photos, the style's pairs, its prompt, the kept base, and the searched ranks."""
     graph = Graph(f"bench-e2gan-{name}-{style}-{seed}", seed)
-    share = 0.2 if source == "gcompris" else 0.45
-    graph.add("data.photos", "photos", {"source": source, "size": SIZE, "test_fraction": share})
+    graph.add(
+        "data.photos", "photos", {"source": source, "size": SIZE, "test_fraction": held_out(source)}
+    )
     graph.add("teacher.style", "teacher", {"style": style})
     graph.add("data.pairs", "pairs")
     graph.connect("photos.data", "pairs.photos")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from backend.bench.pictures import held_out, photo_source
 from backend.bench.session import Session, figure, output_folder, print_table
 from backend.core.artifact import Artifact
 from backend.core.graph import Graph
@@ -24,7 +25,7 @@ _PSNR = ("student", "identity", "colour")
 
 def bench(session: Session) -> dict[str, Any]:
     """Train a student of each teacher; the test photos are read once by each."""
-    source = _source()
+    source = photo_source()
     graphs = [_graph(name, source, session.full) for name in _TEACHERS]
     arms = [f"{kind}_{name}" for name in _TEACHERS for kind in ("pairs", "train")]
     runs = dict(zip(_TEACHERS, session.run(graphs, arms), strict=True))
@@ -35,12 +36,6 @@ def bench(session: Session) -> dict[str, Any]:
     rows = [(column, *(figures[column] for figures in found.values())) for column in columns]
     print_table(("figure", *found), rows)
     return found
-
-
-def _source() -> str:
-    from backend.data import gcompris
-
-    return "gcompris" if gcompris.is_here() else "bundled"
 
 
 def _about(source: str, samples: dict[str, int]) -> str:
@@ -55,9 +50,7 @@ def _about(source: str, samples: dict[str, int]) -> str:
 def _graph(name: str, source: str, full: bool) -> Graph:
     """Photos, teacher, pairs, student, test and file, for one teacher."""
     graph = Graph(f"bench-generator-{name}")
-    # Of nine photos four are held out: a floor of KID needs as many.
-    share = 0.2 if source == "gcompris" else 0.45
-    graph.add("data.photos", "photos", {"source": source, "test_fraction": share})
+    graph.add("data.photos", "photos", {"source": source, "test_fraction": held_out(source)})
     kind, params = _TEACHERS[name]
     graph.add(kind, "teacher", params)
     graph.add("data.pairs", f"pairs_{name}")

@@ -18,6 +18,7 @@ from backend.core.views import plan_of
 from backend.data.preprocess import ImageInput
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.seeded import seeded
 from backend.prune.channels import Channels, find_channels
 from backend.prune.norms import begin_without_norms
 from backend.prune.shrink import shrink_plan
@@ -109,8 +110,7 @@ def cat_teacher(ctx: Context, p: TeacherParams) -> Generator:
             resize=p.resize,
         )
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed):
         module = build(recipe, meta=False)
         initialise(module)
     image = ImageInput(3, p.size, p.size, (0.5,) * 3, (0.5,) * 3)
@@ -263,8 +263,7 @@ def cat_shrink(ctx: Context, p: ShrinkParams, model: Generator, plan: CutPlan) -
         student = student.transformed("norm.drop", {}, label=label)
     student.facts["epochs"] = 0
     if not p.inherit:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(ctx.seed)
+        with seeded(ctx.seed):
             begin = initialise if p.norms == "keep" else begin_without_norms
             begin(student.module)
     return student

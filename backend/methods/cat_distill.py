@@ -24,14 +24,17 @@ from backend.methods.image_to_image import (
     ImageToImageParams,
     Snapshots,
     distance_of,
+    edit_of,
     figures_of,
+    least_trained_side,
     opponent_of,
     validation_of,
     verdict_of,
 )
 from backend.models.inception import least_side
+from backend.models.seeded import seeded
 from backend.models.spade import SpadeGenerator
-from backend.train.edits import Edit, EditEpoch, fit_edits
+from backend.train.edits import EditEpoch, fit_edits
 from backend.values import Data, Discriminator, Generator, Pairs
 
 _DISTILL = "Distillation"
@@ -145,7 +148,7 @@ def cat_distill(
 
     epochs = fit_edits(
         ctx,
-        Edit(module, student.image, student.low, student.high, student.any_size, student.multiple),
+        edit_of(module, student),
         open_pairs(pairs.manifest, "train"),
         validation_of(pairs.manifest),
         plan,
@@ -174,7 +177,7 @@ def cat_distill(
 
 def _require_size(p: DistillParams, pairs: Pairs, teacher: Generator) -> None:
     """Refuse pictures that the teacher's largest kernels cannot be reflected on."""
-    side = min(*pairs.manifest.size, p.crop or 4096) // (2 if p.small else 1)
+    side = least_trained_side(p, pairs.manifest)
     least = least_side(teacher.module)
     if side < least:
         raise FretsawError(
@@ -197,8 +200,7 @@ class Lesson:
         self.taps = Taps(self.teacher, names), Taps(student, names)
         self.adapters: Adapters | None = None
         if p.loss == "mse":
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(ctx.seed)
+            with seeded(ctx.seed):
                 self.adapters = Adapters({n: (narrow[n], wide[n]) for n in names}).to(ctx.device)
 
     @property

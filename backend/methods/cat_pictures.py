@@ -7,7 +7,7 @@ from torch import nn
 
 from backend.core.context import Context
 from backend.methods.image_to_image import validation_of
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.train.edit_judge import sheet, spread
 from backend.values import Generator, Pairs
 
@@ -46,8 +46,4 @@ class LessonSheet:
         self.ctx.image(NAME, sheet(self.sources, self.wanted, made))
 
     def _edited(self, known: Generator, module: nn.Module) -> np.ndarray:
-        pictures, _ = edit_pictures(
-            module, self.sources, known.image, low=known.low, high=known.high,
-            any_size=known.any_size, multiple=known.multiple, device=self.ctx.device,
-        )  # fmt: skip
-        return pictures
+        return edit_as(known, module, self.sources, self.ctx.device)[0]

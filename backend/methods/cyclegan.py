@@ -6,23 +6,22 @@ import copy
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
 from pydantic import Field
 from torch import nn
 
 from backend.core.context import Context
 from backend.core.node import Params, node
-from backend.data.preprocess import ImageInput
 from backend.data.vision import open_split
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.methods.cat import initialise
-from backend.methods.image_to_image import Snapshots
+from backend.methods.image_to_image import Snapshots, edit_of, new_discriminator
 from backend.metrics.kid import FeatureNet, has_features
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.seeded import seeded
 from backend.train.cycle_losses import CyclePlan
 from backend.train.cycles import CycleEpoch, fit_cycles
-from backend.train.edit import Edit, EditEpoch
+from backend.train.edit import EditEpoch
 from backend.train.edit_plan import EditPlan
 from backend.values import Data, Discriminator, Generator
 
@@ -245,7 +244,7 @@ def train_cyclegan(
         snapshots(EditEpoch(row.epoch, row.loss, row.cycle), module)
 
     rows = fit_cycles(
-        ctx, _edit(forth, model), _edit(returning, other), judges[0].module, judges[1].module,
+        ctx, edit_of(forth, model), edit_of(returning, other), judges[0].module, judges[1].module,
         sets[0], sets[1], p.plan(), features=features, after_epoch=after,
     )  # fmt: skip
     facts = {"epochs": model.facts.get("epochs", 0) + len(rows), **_facts(rows[-1])}
@@ -258,14 +257,9 @@ def train_cyclegan(
     )
 
 
-def _edit(module: nn.Module, model: Generator) -> Edit:
-    return Edit(module, model.image, model.low, model.high, model.any_size, model.multiple)
-
-
 def _new(ctx: Context, model: Generator) -> Generator:
     """Return an untrained network of the kind of ``model``, with first values of its own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed + 1)
+    with seeded(ctx.seed + 1):
         module = build(model.recipe, meta=False)
         initialise(module)
     return Generator(
@@ -285,11 +279,7 @@ def _judge(ctx: Context, p: CycleParams, number: int) -> Discriminator:
             spectral=p.spectral,
         )
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed + number)
-        module = build(recipe, meta=False)
-    image = ImageInput(3, 256, 256, (0.5,) * 3, (0.5,) * 3)
-    return Discriminator(recipe, module, image, "Discriminator of B", conditional=False)
+    return new_discriminator(recipe, ctx.seed + number, "Discriminator of B", conditional=False)
 
 
 def _facts(row: CycleEpoch) -> dict[str, float]:

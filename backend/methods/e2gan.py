@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
 
 import assets
@@ -21,6 +20,7 @@ from backend.distill import lora
 from backend.methods.e2gan_parts import attached, fixed, require_texts
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.seeded import seeded
 from backend.models.tensors import read_bytes
 from backend.values import Generator
 
@@ -86,8 +86,7 @@ def e2gan_generator(ctx: Context, p: ConceptGeneratorParams) -> ConceptBase:
     recipe = Recipe(
         zoo("concept_generator", width=width, heads=heads, text_dim=p.text_dim, **others)
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed):
         module = build(recipe, meta=False)
     weights = sum(parameter.numel() for parameter in module.parameters())
     ctx.log(f"{weights:,} weights, width {width}.")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -15,11 +14,17 @@ from backend.concept_values import ConceptBase
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest, open_pairs
-from backend.distill.perceptual import perceptual_loss
 from backend.fields import AUGMENTATION
-from backend.methods.image_to_image import ImageToImageParams, opponent_of, validation_of
+from backend.methods.image_to_image import (
+    ImageToImageParams,
+    distance_of,
+    least_trained_side,
+    opponent_of,
+    validation_of,
+)
 from backend.models.concept import Prompted
 from backend.models.recipe import build
+from backend.models.seeded import seeded
 from backend.train.edit import Edit, EditEpoch
 from backend.train.edits import fit_edits
 from backend.values import Discriminator
@@ -101,11 +106,7 @@ def fit_concepts(
             "Give the photos a validation share, or leave the goal empty.",
         )
     opponent = opponent_of(ctx, p, start)
-    distance = None
-    if p.perceptual > 0:
-        distance = perceptual_loss(p.backbone, p.backbone_file, download=p.download)
-        assert distance is not None
-        distance.to(ctx.device)
+    distance = distance_of(ctx, p)
 
     def ended(row: EditEpoch, kept: nn.Module) -> None:
         ctx.metric(row.steps - 1, train_seconds=row.seconds)
@@ -178,7 +179,7 @@ def require_size(p: ImageToImageParams, manifest: PairsManifest) -> None:
     Raises:
         FretsawError: it cannot.
     """
-    side = min(*manifest.size, p.crop or 4096) // (2 if p.small else 1)
+    side = least_trained_side(p, manifest)
     if side < LEAST_SIDE:
         raise FretsawError(
             f"The generator needs pictures of {LEAST_SIDE} pixels; training sees {side}.",
@@ -208,6 +209,5 @@ def judged_only(manifest: PairsManifest, most: int) -> PairsManifest:
 
 def scratch(base: ConceptBase, seed: int) -> nn.Module:
     """Return an untrained network of the base's recipe."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build(base.recipe, meta=False)

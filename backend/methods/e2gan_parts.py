@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from backend.concept_values import ConceptBase, Concepts, RankPlan, recipe_digest
@@ -16,6 +15,7 @@ from backend.data.pairs import PairsManifest
 from backend.distill import lora
 from backend.models.concept import GROUPS, fix_concept
 from backend.models.recipe import apply
+from backend.models.seeded import seeded
 from backend.values import Generator, Pairs
 
 BLOCKS = "rb"
@@ -36,8 +36,7 @@ class Lesson(NamedTuple):
 
 def attached(base: ConceptBase, ranks: Mapping[str, int], scale: float, seed: int) -> nn.Module:
     """Return a copy of the base network with fresh adapters; only these can be trained."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         plan = {"ranks": dict(ranks), "scale": scale}
         return lora.fuse(apply(base.module, base.recipe, "lora.attach", plan)[0])
 

@@ -20,7 +20,7 @@ from backend.exported import FileEdit
 from backend.metrics.colour import ColourFit, recolour
 from backend.metrics.images import Spread, difference_map, l1, psnr, ssim
 from backend.metrics.kid import PREPARATION, FeatureNet, Kid, has_features, kid
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.values import Artifact, Figure, Generator, Pairs, Report
 
 ARMS = ("student", "identity", "colour")
@@ -84,10 +84,7 @@ def evaluate_images(
     module = copy.deepcopy(model.module).to(ctx.device).eval()
 
     def edit(pixels: np.ndarray) -> np.ndarray:
-        return edit_pictures(
-            module, pixels, model.image, low=model.low, high=model.high,
-            any_size=model.any_size, multiple=model.multiple, device=ctx.device,
-        )[0]  # fmt: skip
+        return edit_as(model, module, pixels, ctx.device)[0]
 
     return _evaluate(ctx, p, edit, pairs.manifest, p.label or model.label, model.facts)
 
@@ -104,10 +101,7 @@ def evaluate_images_artifact(
     net = FileEdit(artifact, ctx.threads)
 
     def edit(pixels: np.ndarray) -> np.ndarray:
-        return edit_pictures(
-            net, pixels, net.image, low=net.low, high=net.high, any_size=net.any_size,
-            multiple=net.multiple,
-        )[0]  # fmt: skip
+        return edit_as(net, net, pixels)[0]
 
     label = p.label or f"{artifact.facts['label']} in ONNX Runtime"
     return _evaluate(ctx, p, edit, pairs.manifest, label, artifact.facts)

@@ -24,7 +24,7 @@ from backend.exported import (
     tolerance_of,
     write_thumb,
 )
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.values import Artifact, Data, Generator, Pairs
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def export_generator(
     show(ctx, parity, path, classes=False)
     thumb = None
     if pictures is not None:
-        edited, _ = edit_pictures(
-            module, pictures[:1], model.image, low=model.low, high=model.high,
-            any_size=model.any_size, multiple=model.multiple,
-        )  # fmt: skip
+        edited, _ = edit_as(model, module, pictures[:1])
         thumb = write_thumb(edited[0], path.with_suffix(".thumb.jpg"))
         ctx.image("before, after", np.concatenate([pictures[0], edited[0]], 1))
     gmacs = gmacs_of(module, model.image)

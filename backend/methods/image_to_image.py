@@ -19,6 +19,7 @@ from backend.distill.perceptual import TITLES, PerceptualLoss, perceptual_loss
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.seeded import seeded
 from backend.train.edit_plan import EditPlan, Recon
 from backend.train.edits import Edit, EditEpoch, fit_edits
 from backend.train.gan_guard import OnCollapse
@@ -296,7 +297,7 @@ def train_image_to_image(
     snapshots = Snapshots(ctx, model)
     epochs = fit_edits(
         ctx,
-        Edit(module, model.image, model.low, model.high, model.any_size, model.multiple),
+        edit_of(module, model),
         open_pairs(pairs.manifest, "train"),
         validation_of(pairs.manifest),
         p.plan(),
@@ -366,11 +367,27 @@ def opponent_of(ctx: Context, p: ImageToImageParams, start: Discriminator | None
             spectral=p.spectral,
         )
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed)
+    return new_discriminator(recipe, ctx.seed, "Discriminator", conditional=p.conditional)
+
+
+def new_discriminator(
+    recipe: Recipe, seed: int, label: str, *, conditional: bool = True
+) -> Discriminator:
+    """Return an untrained discriminator of colour pictures in -1 .. 1."""
+    with seeded(seed):
         module = build(recipe, meta=False)
     image = ImageInput(3, 256, 256, (0.5,) * 3, (0.5,) * 3)
-    return Discriminator(recipe, module, image, "Discriminator", conditional=p.conditional)
+    return Discriminator(recipe, module, image, label, conditional=conditional)
+
+
+def edit_of(module: nn.Module, model: Generator) -> Edit:
+    """Return ``module``, which reads and gives what ``model`` does, as what is trained."""
+    return Edit(module, model.image, model.low, model.high, model.any_size, model.multiple)
+
+
+def least_trained_side(p: ImageToImageParams, manifest: PairsManifest) -> int:
+    """Return the shorter side, in pixels, of the smallest pictures that training sees."""
+    return min(*manifest.size, p.crop or 4096) // (2 if p.small else 1)
 
 
 def validation_of(manifest: PairsManifest) -> PairSet | None:

@@ -19,11 +19,11 @@ from backend.core.views import Column, Table
 from backend.data.pair_alignment import alignment
 from backend.data.pair_filters import Bounds
 from backend.data.pair_folder import pair_folder
-from backend.data.pairs import PairSet, open_pairs
+from backend.data.pairs import PairSet, PairsManifest, open_pairs
 from backend.data.pictures import contact_sheet
 from backend.fields import Fit, SplitSeed, TestFraction, TrainLimit, ValFraction
 from backend.methods.pair_making import Job, Making, make, open_sources
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.values import Data, Generator, Pairs
 
 FILTER = "Left out"
@@ -88,16 +88,7 @@ def pairs(ctx: Context, p: PairsParams, photos: Data, teacher: Generator) -> Pai
         module = copy.deepcopy(module).to(ctx.device)
 
     def edit(pixels: np.ndarray, jobs: Sequence[Job]) -> tuple[np.ndarray, np.ndarray]:
-        return edit_pictures(
-            module.eval(),
-            pixels,
-            teacher.image,
-            low=teacher.low,
-            high=teacher.high,
-            any_size=teacher.any_size,
-            multiple=teacher.multiple,
-            device=ctx.device,
-        )
+        return edit_as(teacher, module.eval(), pixels, ctx.device)
 
     jobs = [
         Job(split, int(i), int(images.photos[i]), concept=teacher.label)
@@ -182,20 +173,28 @@ def pairs_folder(ctx: Context, p: PairFolderParams) -> Pairs:
         test_fraction=p.test_fraction,
         train_limit=p.train_limit,
     )
-    for path, reason in manifest.options["skipped"][:20]:
-        ctx.log(f'Left out: "{path}" {reason}', level="warning")
-    counts = [[split, manifest.count(split)] for split in ("train", "val", "test")]
-    ctx.log(f"{manifest.title}: " + ", ".join(f"{count} {split}" for split, count in counts))
-    ctx.view(
-        Table(title="Pairs", columns=[Column(name="Split"), Column(name="Pairs")], rows=counts),
-        "table",
-    )
+    tell_counts(ctx, manifest, "Pairs", f"{manifest.title}: ")
     train = open_pairs(manifest, "train")
     if p.unaligned != "off":
         _check_alignment(ctx, train, p)
+    show_samples(ctx, train)
+    return Pairs(manifest)
+
+
+def tell_counts(ctx: Context, manifest: PairsManifest, title: str, about: str) -> None:
+    """Say which pairs of a folder were left out, and after ``about`` how many each split has."""
+    for path, reason in manifest.options["skipped"][:20]:
+        ctx.log(f'Left out: "{path}" {reason}', level="warning")
+    counts = [[split, manifest.count(split)] for split in ("train", "val", "test")]
+    ctx.log(about + ", ".join(f"{count} {split}" for split, count in counts))
+    columns = [Column(name="Split"), Column(name="Pairs")]
+    ctx.view(Table(title=title, columns=columns, rows=counts), "table")
+
+
+def show_samples(ctx: Context, train: PairSet) -> None:
+    """Show some training pairs: sources above, targets below."""
     shown = spread(len(train), 8)
     ctx.image("samples", contact_sheet(np.concatenate(train.take(shown)), columns=len(shown)))
-    return Pairs(manifest)
 
 
 def _check_alignment(ctx: Context, train: PairSet, p: PairFolderParams) -> None:

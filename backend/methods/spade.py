@@ -6,18 +6,14 @@ import copy
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
 from pydantic import Field
 from torch import nn
 
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
-from backend.core.views import Column, Table
 from backend.data.label_pairs import classes_of, label_folder
 from backend.data.pairs import PICTURES, open_pairs
-from backend.data.pictures import contact_sheet
 from backend.data.preprocess import ImageInput
 from backend.distill.perceptual import DEEP, TITLES
 from backend.fields import AUGMENTATION, Fit, SplitSeed, TestFraction, TrainLimit, ValFraction
@@ -27,15 +23,19 @@ from backend.methods.image_to_image import (
     Snapshots,
     Trained,
     distance_of,
+    edit_of,
     figures_of,
+    least_trained_side,
+    new_discriminator,
     validation_of,
     verdict_of,
 )
-from backend.methods.pairs import spread
+from backend.methods.pairs import show_samples, tell_counts
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
+from backend.models.seeded import seeded
 from backend.train.edit_plan import EditPlan
-from backend.train.edits import Edit, fit_edits
+from backend.train.edits import fit_edits
 from backend.values import Discriminator, Generator, Pairs
 
 _BRANCHES = "Branches"
@@ -99,18 +99,9 @@ def label_pairs(ctx: Context, p: LabelFolderParams) -> Pairs:
         test_fraction=p.test_fraction,
         train_limit=p.train_limit,
     )
-    for path, reason in manifest.options["skipped"][:20]:
-        ctx.log(f'Left out: "{path}" {reason}', level="warning")
-    counts = [[split, manifest.count(split)] for split in ("train", "val", "test")]
-    ctx.log(
-        f"{manifest.title}: {classes_of(manifest)} classes; "
-        + ", ".join(f"{count} {split}" for split, count in counts)
-    )
-    columns = [Column(name="Split"), Column(name="Pairs")]
-    ctx.view(Table(title="Label maps", columns=columns, rows=counts), "table")
-    train = open_pairs(manifest, "train")
-    shown = spread(len(train), 8)
-    ctx.image("samples", contact_sheet(np.concatenate(train.take(shown)), columns=len(shown)))
+    about = f"{manifest.title}: {classes_of(manifest)} classes; "
+    tell_counts(ctx, manifest, "Label maps", about)
+    show_samples(ctx, open_pairs(manifest, "train"))
     return Pairs(manifest)
 
 
@@ -187,8 +178,7 @@ def cat_spade_teacher(ctx: Context, p: SpadeTeacherParams, pairs: Pairs) -> Gene
     classes = classes_of(pairs.manifest)
     chosen = {name: getattr(p, name) for name in type(p).model_fields}
     recipe = Recipe(zoo("inception_spade", classes=classes, **chosen))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed):
         module = build(recipe, meta=False)
         initialise(module)
     height, width = pairs.manifest.size
@@ -333,7 +323,7 @@ def train_spade(
     opponent = start.with_module(copy.deepcopy(start.module)) if start else _judge(ctx, p, classes)
     epochs = fit_edits(
         ctx,
-        Edit(module, model.image, model.low, model.high, model.any_size, model.multiple),
+        edit_of(module, model),
         open_pairs(pairs.manifest, "train"),
         validation_of(pairs.manifest),
         p.plan(),
@@ -356,7 +346,7 @@ def train_spade(
 
 def _require_values(p: SpadeTrainParams, model: Generator, pairs: Pairs) -> None:
     """Refuse norms that have one value of each channel, and so nothing to compare it with."""
-    side = min(*pairs.manifest.size, p.crop or 4096) // (2 if p.small else 1)
+    side = least_trained_side(p, pairs.manifest)
     kinds = {type(part) for part in model.module.modules()}
     is_alone = nn.InstanceNorm2d in kinds or (p.batch == 1 and nn.BatchNorm2d in kinds)
     if side // model.multiple < 2 and is_alone:
@@ -379,8 +369,4 @@ def _judge(ctx: Context, p: SpadeTrainParams, classes: int) -> Discriminator:
             spectral=p.spectral,
         )
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(ctx.seed)
-        module = build(recipe, meta=False)
-    image = ImageInput(3, 256, 256, (0.5,) * 3, (0.5,) * 3)
-    return Discriminator(recipe, module, image, "Discriminator of several scales")
+    return new_discriminator(recipe, ctx.seed, "Discriminator of several scales")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,6 +11,51 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backend.data.preprocess import ImageInput
+
+
+class Readable(Protocol):
+    """What a generator reads and gives; see :func:`edit_pictures`."""
+
+    @property
+    def image(self) -> ImageInput:
+        """What it reads."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """What black is in its answer."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """What white is in its answer."""
+        ...
+
+    @property
+    def any_size(self) -> bool:
+        """Whether other sizes than that of ``image`` fit."""
+        ...
+
+    @property
+    def multiple(self) -> int:
+        """Sides that fit are multiples of this."""
+        ...
+
+
+def edit_as(
+    known: Readable, module: nn.Module, pixels: np.ndarray, device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Call :func:`edit_pictures` on ``module``, which reads and gives what ``known`` does."""
+    return edit_pictures(
+        module,
+        pixels,
+        known.image,
+        low=known.low,
+        high=known.high,
+        any_size=known.any_size,
+        multiple=known.multiple,
+        device=device,
+    )
 
 
 @torch.no_grad()

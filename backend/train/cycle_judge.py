@@ -9,7 +9,7 @@ from torch import nn
 
 from backend.core.context import Context
 from backend.metrics.kid import unpaired
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.train.cycle_losses import Cycle
 from backend.train.edit import Edit
 from backend.train.picture_batches import PictureSource
@@ -72,12 +72,7 @@ class CycleJudge:
         parts = []
         for start in range(0, len(pixels), _BATCH):
             some = pixels[start : start + _BATCH]
-            parts.append(
-                edit_pictures(
-                    module, some, edit.image, low=edit.low, high=edit.high,
-                    any_size=edit.any_size, multiple=edit.multiple, device=self.ctx.device,
-                )[0]
-            )  # fmt: skip
+            parts.append(edit_as(edit, module, some, self.ctx.device)[0])
         return np.concatenate(parts)
 
     def _grid(self, b: np.ndarray, again: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -12,12 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from backend.core.context import Context
+from backend.models.seeded import seeded
 from backend.train.cycle_judge import CycleJudge, Features
 from backend.train.cycle_losses import Cycle, CyclePlan, PicturePool, of_generators, of_judge
 from backend.train.edit import Edit
 from backend.train.edit_batches import to_signed
-from backend.train.gan_guard import BrokenError, CollapseError, GanGuard, require_finite
-from backend.train.gan_parts import make_adam, placed, require_readable
+from backend.train.gan_guard import BrokenError, GanGuard, require_finite
+from backend.train.gan_parts import (
+    descend,
+    let_learn,
+    make_adam,
+    placed,
+    require_readable,
+    set_rates,
+)
 from backend.train.last_good import LastGood
 from backend.train.parts import OptimizerState
 from backend.train.picture_batches import PictureBatches, PictureSource
@@ -75,9 +83,7 @@ def fit_cycles(
         TrainError: nothing to train, or networks that do not fit.
         CollapseError: training broke; the last good weights are in ``ctx.folder / "last_good"``.
     """
-    on_cuda = torch.device(ctx.device).type == "cuda"
-    with torch.random.fork_rng(devices=[ctx.device] if on_cuda else []):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed, ctx.device):
         judge = None
         if val is not None:
             judge = CycleJudge(ctx, forth, back, val, plan.steps.shown, features)
@@ -158,9 +164,7 @@ class _CycleTraining:
     def step(self, step: int) -> None:
         """Do one step, and at the end of an epoch its validation."""
         rate = self.plan.steps.rate(step, self.total)
-        for optimizer in (self.optimizer, self.opponent):
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate
+        set_rates((self.optimizer, self.opponent), rate)
         try:
             parts = self._descend(step)
         except BrokenError as broken:
@@ -176,7 +180,7 @@ class _CycleTraining:
 
     def finish(self) -> tuple[CycleEpoch, ...]:
         """Put the weights to keep into the networks."""
-        self._let_learn(True)
+        let_learn(self.opponent, True)
         if self.plan.keep == "best" and "ended" not in self.progress:
             for kept in self.best:
                 if kept.epoch is not None:
@@ -189,10 +193,10 @@ class _CycleTraining:
     def _descend(self, step: int) -> dict[str, float]:
         """Move the generators, then their opponents; return the losses by name."""
         a, b = (to_signed(one.at(step, *self.size), self.ctx.device) for one in self.sets)
-        self._let_learn(False)
+        let_learn(self.opponent, False)
         loss, parts, made = of_generators(self.cycle, self.plan, a, b)
         parts["loss"] = self._move(loss, self.optimizer, "generators")
-        self._let_learn(True)
+        let_learn(self.opponent, True)
         total, seen = torch.zeros((), device=loss.device), []
         judges = (self.cycle.judge_b, self.cycle.judge_a)
         for i, (one, real, fake) in enumerate(zip(judges, (b, a), (made.b, made.a), strict=True)):
@@ -214,12 +218,7 @@ class _CycleTraining:
                 f"the {whose}' loss became {value}",
                 f"lower their learning rate ({lr:.3g} here) or clip the gradient",
             )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.plan.steps.clip is not None:
-            trained = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(trained, self.plan.steps.clip)
-        optimizer.step()
+        descend(loss, optimizer, self.plan.steps.clip)
         return value
 
     def _end_epoch(self, step: int) -> None:
@@ -264,26 +263,13 @@ class _CycleTraining:
         epoch, good, steps = step // self.per_epoch + 1, self.good.epoch, self.plan.steps
         what = f"{broken.what[0].upper()}{broken.what[1:]} in epoch {epoch} of {steps.epochs}."
         remedy = f"{broken.remedy[0].upper()}{broken.remedy[1:]}."
-        if not good:
-            raise CollapseError(f"{what} {remedy} No epoch before it is worth keeping.", epoch, 0)
-        if steps.on_collapse == "keep":
+        if good and steps.on_collapse == "keep":
             self.good.put_back()
             self.progress["ended"] = good
             del self.progress["epochs"][good:]
             self.ctx.log(f"{what} The weights of epoch {good} are kept. {remedy}", level="warning")
             return
-        raise CollapseError(
-            f'{what} {remedy} The weights of epoch {good} are in "{self.good.save(self.ctx.folder)}'
-            '". Resuming would repeat the same steps, so change the settings first.',
-            epoch,
-            good,
-        )
-
-    def _let_learn(self, value: bool) -> None:
-        """Switch the discriminators' gradients; the generators' pass needs none of them."""
-        for group in self.opponent.param_groups:
-            for parameter in group["params"]:
-                parameter.requires_grad_(value)
+        raise self.good.collapsed(f"{what} {remedy}", epoch, self.ctx.folder)
 
 
 def _nothing(row: CycleEpoch, module: nn.Module) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from backend.core.context import Context
 from backend.metrics.images import psnr
-from backend.models.editing import edit_pictures
+from backend.models.editing import edit_as
 from backend.train.edit_batches import Kept, PairSource
 
 GRID = "input, wanted, edited, difference"
@@ -63,11 +63,7 @@ class EditJudge:
         edit = self.edit
         if edit.told is not None:
             edit.told(module, self.val.pairs, which)
-        pictures, _ = edit_pictures(
-            module, sources, edit.image, low=edit.low, high=edit.high, any_size=edit.any_size,
-            multiple=edit.multiple, device=self.ctx.device,
-        )  # fmt: skip
-        return pictures
+        return edit_as(edit, module, sources, self.ctx.device)[0]
 
     def _grid(self, module: nn.Module, made: dict[int, np.ndarray]) -> np.ndarray:
         """Return the sheet of the shown samples; those that were not judged are edited now."""

@@ -12,13 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from backend.core.context import Context
+from backend.models.seeded import seeded
 from backend.train.edit import Edit, EditEpoch
 from backend.train.edit_batches import EditBatches, PairSource, halved, to_signed
 from backend.train.edit_judge import EditJudge
 from backend.train.edit_losses import Distance, EditLosses, Extra
 from backend.train.edit_plan import EditPlan
-from backend.train.gan_guard import BrokenError, CollapseError, GanGuard, require_finite
-from backend.train.gan_parts import make_adam, placed, require_readable
+from backend.train.gan_guard import BrokenError, GanGuard, require_finite
+from backend.train.gan_parts import (
+    descend,
+    let_learn,
+    make_adam,
+    placed,
+    require_readable,
+    set_rates,
+)
 from backend.train.last_good import LastGood
 from backend.train.parts import Average, OptimizerState
 from backend.train.picture_batches import PictureBatches, PictureSource
@@ -79,9 +87,7 @@ def fit_edits(
         TrainError: nothing to train, or sizes that do not fit.
         CollapseError: training broke; the last good weights are in ``ctx.folder / "last_good"``.
     """
-    on_cuda = torch.device(ctx.device).type == "cuda"
-    with torch.random.fork_rng(devices=[ctx.device] if on_cuda else []):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed, ctx.device):
         judge = EditJudge(ctx, edit, val, plan.shown) if val is not None and len(val) else None
         losses = EditLosses(edit, plan, discriminator, conditional, distance, extra)
         training = _EditTraining(ctx, train, judge, losses, extra_parameters, after_epoch)
@@ -196,9 +202,7 @@ class _EditTraining:
     def step(self, step: int) -> None:
         """Do one step, and at the end of an epoch its validation."""
         rate = self.plan.rate(step, self.total)
-        for optimizer in (self.optimizer, self.opponent):
-            for group in optimizer.param_groups if optimizer is not None else ():
-                group["lr"] = group["initial_lr"] * rate
+        set_rates((self.optimizer, self.opponent), rate)
         began = time.perf_counter()
         parts = self._steady(step)
         if parts is None:
@@ -224,7 +228,7 @@ class _EditTraining:
         if self.average is not None:
             self.generator.load_state_dict(self.average.module.state_dict())
         if self.opponent is not None:
-            self._let_learn(True)
+            let_learn(self.opponent, True)
         for module in (self.generator, self.discriminator):
             if module is not None:
                 module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -268,9 +272,7 @@ class _EditTraining:
             )
             return
         remedy = f"{broken.remedy[0].upper()}{broken.remedy[1:]}."
-        if not good:
-            raise CollapseError(f"{what} {remedy} No epoch before it is worth keeping.", epoch, 0)
-        if plan.on_collapse == "keep":
+        if good and plan.on_collapse == "keep":
             self.good.put_back()
             self.progress["ended"] = good
             is_told = len(self.progress["epochs"]) > good
@@ -279,12 +281,7 @@ class _EditTraining:
                 self.after_epoch(EditEpoch(**self.progress["epochs"][-1]), self.kept)
             self.ctx.log(f"{what} The weights of epoch {good} are kept. {remedy}", level="warning")
             return
-        raise CollapseError(
-            f'{what} {remedy} The weights of epoch {good} are in "{self.good.save(self.ctx.folder)}'
-            '". Resuming would repeat the same steps, so change the settings first.',
-            epoch,
-            good,
-        )
+        raise self.good.collapsed(f"{what} {remedy}", epoch, self.ctx.folder)
 
     def _descend(self, step: int) -> dict[str, float]:
         """Move discriminator and generator; return the losses by name."""
@@ -303,12 +300,12 @@ class _EditTraining:
         self.guard.see_pictures(made.detach(), target)
         parts: dict[str, float] = {}
         if self.losses.discriminator is not None and self.opponent is not None:
-            self._let_learn(True)
+            let_learn(self.opponent, True)
             real = target if self.real is None else self._real(step, target)
             loss = self.losses.of_discriminator(source, real, made)
             parts["discriminator"] = self._move(loss, self.opponent, step, "discriminator")
             self.guard.see_scores(*self.losses.scores, parts["discriminator"])
-            self._let_learn(False)
+            let_learn(self.opponent, False)
         loss, figures = self.losses.of_generator(inputs, source, target, made)
         parts["loss"] = self._move(loss, self.optimizer, step, "generator")
         return {**parts, **figures}
@@ -322,12 +319,7 @@ class _EditTraining:
                 f"the {whose}'s loss became {value}",
                 f"lower its learning rate ({lr:.3g} here), {weight} or clip the gradient",
             )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.plan.clip is not None:
-            trained = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(trained, self.plan.clip)
-        optimizer.step()
+        descend(loss, optimizer, self.plan.clip)
         return value
 
     def _real(self, step: int, target: Tensor) -> Tensor:
@@ -359,10 +351,3 @@ class _EditTraining:
             self.after_epoch(row, self.kept)
         if fault is not None:
             self._recover(step, fault)
-
-    def _let_learn(self, value: bool) -> None:
-        """Switch the discriminator's gradients; the generator's pass needs none of them."""
-        assert self.opponent is not None
-        for group in self.opponent.param_groups:
-            for parameter in group["params"]:
-                parameter.requires_grad_(value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from backend.train.edit_plan import EditPlan
 from backend.train.parts import can_use_channels_last
@@ -39,6 +40,30 @@ def require_readable(module: nn.Module, channels: int, size: tuple[int, int], de
             "or train on larger crops."
         ) from error
     module.train()
+
+
+def set_rates(optimizers: Iterable[torch.optim.Optimizer | None], rate: float) -> None:
+    """Set the learning rates to ``rate`` times the full ones."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups if optimizer is not None else ():
+            group["lr"] = group["initial_lr"] * rate
+
+
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer, clip: float | None) -> None:
+    """Move what the optimizer trains along the gradient of ``loss``, cut to the norm ``clip``."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if clip is not None:
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(trained, clip)
+    optimizer.step()
+
+
+def let_learn(optimizer: torch.optim.Optimizer, value: bool) -> None:
+    """Switch the gradients of what the optimizer trains; another's pass needs none of them."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(value)
 
 
 def make_adam(

@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
+from backend.train.gan_guard import CollapseError
+
 FOLDER = "last_good"
 """The folder in that of the node with the weights of the last good epoch, once training broke."""
 
@@ -61,6 +63,23 @@ class LastGood:
                 tensors = {key: value.cpu().contiguous() for key, value in state.items()}
                 save_file(tensors, inside / f"{name}.safetensors")
         return inside
+
+    def collapsed(self, told: str, epoch: int, folder: Path) -> CollapseError:
+        """Return the error that ends training which broke in ``epoch``; the weights are saved.
+
+        Args:
+            told: what broke, and the remedy, in sentences.
+            epoch: when (from 1).
+            folder: of the node.
+        """
+        if not self.epoch:
+            return CollapseError(f"{told} No epoch before it is worth keeping.", epoch, 0)
+        return CollapseError(
+            f'{told} The weights of epoch {self.epoch} are in "{self.save(folder)}". Resuming '
+            "would repeat the same steps, so change the settings first.",
+            epoch,
+            self.epoch,
+        )
 
 
 def _copied(state: Any) -> Any:

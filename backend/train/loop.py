@@ -16,6 +16,7 @@ from backend.data import counter
 from backend.data.manifest import ImageSet
 from backend.data.preprocess import ImageInput
 from backend.metrics import classify
+from backend.models.seeded import seeded
 from backend.train.parts import (
     Average,
     CrossEntropy,
@@ -113,9 +114,7 @@ def fit(
     Raises:
         TrainError: nothing to train, too few outputs, or a loss that is not finite.
     """
-    on_cuda = torch.device(ctx.device).type == "cuda"
-    with torch.random.fork_rng(devices=[ctx.device] if on_cuda else []):
-        torch.manual_seed(ctx.seed)
+    with seeded(ctx.seed, ctx.device):
         training = _Training(ctx, module, train, val, image, plan, loss, parameters, hooks)
         for step in ctx.loop(training.total, {**training.state, **(state or {})}, every):
             training.step(step)

@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from backend.core.errors import FretsawError
 from backend.core.graph import Graph
 from device_bridge import protocol as say
 from device_bridge import wire
-from studio.benchmarks.phone import Studio, _page, _pumping, _studio, browser
+from studio.benchmarks.phone import Studio, _page, _pumping, _studio, browser, start_camera
 from studio.benchmarks.studio import Options
 
 SWITCHES, PAUSE_MS = 16, 700
@@ -70,7 +69,7 @@ def _on_page(studio: Studio, page: Any, files: Files) -> tuple[dict[str, float],
     bridge.send(wire.Push(folder=str(files.concepts), id="styles", name="Styles"))
     bridge.send(wire.Pair(allow=True))
     page.goto(bridge.wait(lambda e: isinstance(e, wire.Token), 10).url)
-    _start(studio, page)
+    start_camera(studio, page)
     # The page measures its backends, gets all concepts, and compares each with the studio's.
     _pumping(page, studio, lambda m: isinstance(m, say.BenchResult), 0)
     errors = [_golden(studio, page, id) for id in names]
@@ -103,18 +102,6 @@ def _on_page(studio: Studio, page: Any, files: Files) -> tuple[dict[str, float],
         "one_thread": statistics.median(one_thread),
     }
     return figures, told
-
-
-def _start(studio: Studio, page: Any) -> None:
-    """Let the camera run; it needs a tap the first time."""
-    began = time.perf_counter()
-    start = page.locator("#stage-start")
-    while not studio.first_preview and time.perf_counter() - began < 60:
-        if start.is_visible():
-            start.click()
-        page.wait_for_timeout(20)
-    if not studio.first_preview:
-        raise RuntimeError("The page showed no picture within 60 s.")
 
 
 def _golden(studio: Studio, page: Any, id: str) -> float:

@@ -119,6 +119,18 @@ def _page(browser: str) -> Iterator[Any]:
             chromium.close()
 
 
+def start_camera(studio: Studio, page: Any) -> None:
+    """Let the camera run until the studio has a picture; it needs a tap the first time."""
+    began = time.perf_counter()
+    start = page.locator("#stage-start")
+    while not studio.first_preview and time.perf_counter() - began < 60:
+        if start.is_visible():
+            start.click()
+        page.wait_for_timeout(20)
+    if not studio.first_preview:
+        raise RuntimeError("The page showed no picture within 60 s.")
+
+
 def _on_page(
     studio: Studio, page: Any, edits: list[Path], environment: dict[str, str]
 ) -> dict[str, float]:
@@ -130,13 +142,7 @@ def _on_page(
     url = bridge.wait(lambda e: isinstance(e, wire.Token), 10).url
     began = time.perf_counter()
     page.goto(url)
-    start = page.locator("#stage-start")
-    while not studio.first_preview and time.perf_counter() - began < 60:
-        if start.is_visible():
-            start.click()
-        page.wait_for_timeout(20)
-    if not studio.first_preview:
-        raise RuntimeError("The page showed no picture within 60 s.")
+    start_camera(studio, page)
     first_frame = studio.first_preview - began
     golden = [studio.next(lambda m: isinstance(m, say.Golden), 0).max_error]
     page_ms, native_ms = _turns(studio, page, edits[0], environment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def read_edit(folder: Path, run: str = "", node: str = "", **more: Any) -> Edit:
         run=run,
         node=node,
         kind="adapter" if facts.get("adapter") else "",
-        thumb=_thumb(folder, facts),
+        thumb=file_in(folder, facts.get("thumb")),
         epoch=int(epoch) if isinstance(epoch, int | float) else None,
         **more,
     )
@@ -128,8 +128,8 @@ def _graph_name(run: Path) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _thumb(folder: Path, facts: Mapping[str, Any]) -> str:
-    name = facts.get("thumb")
+def file_in(folder: Path, name: object) -> str:
+    """Return the path of a file that a record names; empty if it does not lie in ``folder``."""
     if not isinstance(name, str) or not name:
         return ""
     try:

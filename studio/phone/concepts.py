@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.errors import DocumentError
-from backend.core.files import inside, parse_json
+from backend.core.files import parse_json
 from backend.core.workspace import Workspace
-from studio.phone.artefacts import exported_folders, read_edit
+from studio.phone.artefacts import exported_folders, file_in, read_edit
 from studio.phone.edit import Edit
 
 
@@ -67,7 +67,7 @@ def read_set(folder: Path, run: str = "", node: str = "") -> ConceptSet | None:
     entries = facts.get("concepts")
     if not isinstance(entries, list):
         return None
-    before = _file(folder, facts.get("before"))
+    before = file_in(folder, facts.get("before"))
     found = [_concept(folder, one, before) for one in entries if isinstance(one, dict)]
     concepts = tuple(one for one in found if one is not None)
     return ConceptSet(edit, concepts) if concepts else None
@@ -101,7 +101,7 @@ def _concept(folder: Path, entry: Mapping[str, Any], before: str) -> Concept | N
         kind=str(entry.get("kind") or "adapter"),
         bytes=count if isinstance(count, int) and count > 0 else 0,
         before=before,
-        after=_file(folder, entry.get("thumb")),
+        after=file_in(folder, entry.get("thumb")),
         l1=_number(entry.get("l1")),
         psnr=_number(entry.get("psnr")),
     )
@@ -110,14 +110,3 @@ def _concept(folder: Path, entry: Mapping[str, Any], before: str) -> Concept | N
 def _number(value: object) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]
-
-
-def _file(folder: Path, name: object) -> str:
-    """Path of a file that the record names, if it lies in the folder."""
-    if not isinstance(name, str) or not name:
-        return ""
-    try:
-        path = inside(folder, name)
-    except ValueError:
-        return ""
-    return str(path) if path.is_file() else ""

@@ -14,7 +14,7 @@ from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest
 from backend.distill import lora
 from backend.distill.lora import AdapterError
-from backend.methods import e2gan_cost, e2gan_fit
+from backend.methods import e2gan_cost, image_to_image
 from backend.methods.e2gan import MergeParams, e2gan_merge
 from backend.methods.e2gan_concepts import ConceptsParams, e2gan_concepts
 from backend.methods.e2gan_parts import attached, joined
@@ -207,7 +207,7 @@ def test_training_stops_at_a_validation_l1_or_at_that_of_a_linked_adapter(
 def test_features_can_be_compared_and_a_discriminator_be_gone_on_with(
     tmp_path: Path, pairs: Pairs, monkeypatch
 ) -> None:
-    monkeypatch.setattr(e2gan_fit, "perceptual_loss", lambda *a, **k: torch.nn.L1Loss())
+    monkeypatch.setattr(image_to_image, "perceptual_loss", lambda *a, **k: torch.nn.L1Loss())
     of, ctx = base(), Telling(folder=tmp_path)
     more = {"perceptual": 1.0, "backbone": "mobilenet_v2", "adversarial": 1.0}
     params = AdaptParams(**{**QUICK, "epochs": 1}, **more, disc_layers=1, disc_width=4)

@@ -102,13 +102,13 @@ def test_stopped_it_goes_on_without_doing_finished_pictures_again(files, monkeyp
     graph = graph_of(files, pairs={"batch": 2}, split_seed=5)
     run = launch.create(graph, Workspace.current(), threads=1, settings={"force": ["it"]})
     edited = []
-    real = pairs_module.edit_pictures
+    real = pairs_module.edit_as
 
-    def counting(module: Any, pixels: np.ndarray, *rest: Any, **named: Any) -> Any:
+    def counting(known: Any, module: Any, pixels: np.ndarray, *rest: Any) -> Any:
         edited.append(len(pixels))
-        return real(module, pixels, *rest, **named)
+        return real(known, module, pixels, *rest)
 
-    monkeypatch.setattr(pairs_module, "edit_pictures", counting)
+    monkeypatch.setattr(pairs_module, "edit_as", counting)
 
     def stop(event: ev.Event) -> None:
         if isinstance(event, ev.Metric) and event.node == "it" and event.step == 5:
