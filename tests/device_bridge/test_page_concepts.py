@@ -38,6 +38,14 @@ def shown(studio: Studio, first: str, **more: Any) -> say.ConceptShown:
     return studio.until(say.ConceptShown, lambda one: one.first == first, after=before)
 
 
+def picture_after(studio: Studio, last: np.ndarray, least: float) -> np.ndarray:
+    """Return the first preview that is unlike `last`; one of before may still be on its way."""
+    deadline = time.monotonic() + 10
+    while np.abs((picture := studio.picture().astype(float)) - last).mean() <= least:
+        assert time.monotonic() < deadline, "the picture did not change"
+    return picture
+
+
 def test_three_concepts_are_switched_live_and_the_picture_follows(
     studio: Studio, page: Any, exported: Exported
 ) -> None:
@@ -45,10 +53,11 @@ def test_three_concepts_are_switched_live_and_the_picture_follows(
     night, one, two = exported.ids
     first = studio.until(say.ConceptShown)
     assert (first.first, first.by) == (night, "phone")
-    pictures, switches = {night: studio.picture().astype(float)}, []
+    last, switches = studio.picture().astype(float), []
+    pictures = {night: last}
     for concept in (one, two, night, one):
         switches.append(shown(studio, concept))
-        pictures[concept] = studio.picture().astype(float)
+        pictures[concept] = last = picture_after(studio, last, 8)
     assert {told.by for told in switches} == {"studio"}
     means = [pictures[id] for id in exported.ids]
     for i in range(3):
@@ -277,11 +286,12 @@ def test_the_desktop_switches_for_a_phone_that_cannot(
     )
     assert opened(studio, page, exported).backend == "desktop"
     night, one, two = exported.ids
-    pictures = []
-    for mix in ({"first": night}, {"first": one}, {"first": one, "second": two, "share": 0.5}):
+    assert shown(studio, night).backend == "desktop"
+    pictures = [studio.picture().astype(float)]
+    for mix in ({"first": one}, {"first": one, "second": two, "share": 0.5}):
         told = shown(studio, **mix)
         assert told.backend == "desktop"
-        pictures.append(studio.picture().astype(float))
+        pictures.append(picture_after(studio, pictures[-1], 4))
     for i in range(3):
         assert np.abs(pictures[i] - pictures[i - 1]).mean() > 4
 
