@@ -38,9 +38,17 @@ class ConceptOffer(Words):
     step: int = Field(default=1, ge=1, le=64, description="Every so many-th golden value.")
 
 
+class QuickSize(Words):
+    """The size of pictures that files of the role ``quick`` compute: fewer pixels, sooner."""
+
+    height: int = Field(ge=8, le=2048)
+    width: int = Field(ge=8, le=2048)
+
+
 class ConceptSet(Words):
     """All concepts of an edit, in their order; the first is shown at first."""
 
+    quick: QuickSize | None = None
     slots: list[SlotOffer] = Field(min_length=2, max_length=256)
     concepts: list[ConceptOffer] = Field(min_length=1, max_length=MOST_CONCEPTS)
 
@@ -86,7 +94,8 @@ class ConceptShown(Message):
     """Phone to studio: the first picture of a concept, or of a blend, is on the screen.
 
     ``switch_ms`` from wish to painted picture, None where nobody asked; ``gap_ms`` is the longest
-    time between painted pictures meanwhile.
+    time between painted pictures meanwhile. Where that picture was of a smaller size, the message
+    is said again when the first whole one is painted, with ``sharp_ms`` from the wish to it.
     """
 
     t: Literal["concept"] = "concept"
@@ -97,6 +106,8 @@ class ConceptShown(Message):
     backend: Backend
     switch_ms: Milliseconds | None = None
     gap_ms: Milliseconds | None = None
+    is_quick: bool = False
+    sharp_ms: Milliseconds | None = None
     by: Literal["phone", "studio"] = "phone"
 
     @property

@@ -15,7 +15,15 @@ from backend.core.errors import FretsawError, nearest
 from backend.export import concept_file
 from backend.export.concept_file import Concept, ConceptError
 from backend.export.slots import Slot
-from device_bridge.concept_words import PAGE, ConceptOffer, ConceptSet, Mix, ShowConcept, SlotOffer
+from device_bridge.concept_words import (
+    PAGE,
+    ConceptOffer,
+    ConceptSet,
+    Mix,
+    QuickSize,
+    ShowConcept,
+    SlotOffer,
+)
 from device_bridge.wire import Trouble
 from device_bridge.words import FileOffer
 
@@ -70,7 +78,9 @@ def concept_set(
         SlotOffer(name=s.name, shape=list(s.shape), offset=s.offset, told=s.name in inputs)
         for s in places
     ]
-    return ConceptSet(slots=slots, concepts=offers)
+    quick = artifact.facts.get("quick")
+    size = QuickSize(height=quick["height"], width=quick["width"]) if quick else None
+    return ConceptSet(slots=slots, concepts=offers, quick=size)
 
 
 def slots_of(artifact: Artifact) -> list[Slot]:

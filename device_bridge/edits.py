@@ -146,6 +146,9 @@ class Edits:
         for name in artifact.facts.get("switch") or ():
             path = artifact.others[name]
             files.append(self.file("switch", path, file_sha256(path)))
+        for name in (artifact.facts.get("quick") or {}).get("graphs", ()):
+            path = artifact.others[name]
+            files.append(self.file("quick", path, file_sha256(path)))
         weights = artifact.facts.get("weights")
         if weights:
             path = inside(folder, str(weights["path"]))

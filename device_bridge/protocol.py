@@ -249,7 +249,7 @@ class Offer(Message):
     t: Literal["offer"] = "offer"
     id: EditId
     name: Text
-    files: list[FileOffer] = Field(min_length=1, max_length=12)
+    files: list[FileOffer] = Field(min_length=1, max_length=16)
     input: PictureFormat
     output: PictureFormat = Field(
         description="Pixels come back by u8 = x * scale + bias, rounded and clipped to 0..255."

@@ -32,7 +32,7 @@ class Message(Words):
 class FileOffer(Words):
     """One file of an edit, fetched by its hash from ``/model/<sha256>``."""
 
-    role: Literal["graph", "weights", "golden", "thumb", "switch", "adapter", "blend"]
+    role: Literal["graph", "weights", "golden", "thumb", "switch", "quick", "adapter", "blend"]
     sha256: Sha
     bytes: int = Field(ge=1, le=512 * 1024 * 1024)
     path: str = Field(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backend.distill.lora import factors
 from backend.export.concept_file import KEY, TEXT_LAYERS, VALUE, Concept, Met
 from backend.export.onnx import ExportError, write_model
 from backend.export.require import require
@@ -25,6 +26,9 @@ from backend.export.slots import Slot
 from backend.export.stages import stages
 
 STAGES = 5
+QUICK_STAGES = 2
+_QUICK_PART = 5 / 8
+_LEAST_QUICK = 48
 
 
 def switching_graphs(
@@ -62,6 +66,18 @@ def switching_graphs(
     return paths
 
 
+def quick_side(side: int) -> int:
+    """Return the side of the pictures that come first after a switch; 0: they are not worth it.
+
+    Five eighths, a multiple of 8: two fifths of the work. A generator draws strokes as wide in
+    pixels as ever, so wider in a small picture. Three bundled concepts on a photo, against the
+    whole picture: 16.5 to 23.5 dB, at halves 14.7 to 21.4, at three quarters 19.7 to 26.1, which is
+    more than half of the work.
+    """
+    found = 8 * round(side * _QUICK_PART / 8)
+    return found if found >= _LEAST_QUICK else 0
+
+
 def run_stages(
     paths: Sequence[Path], image: np.ndarray, weights: Mapping[str, np.ndarray]
 ) -> np.ndarray:
@@ -87,13 +103,17 @@ def concept_of(
         base: the digest of the base.
     """
     block = module.get_submodule("tb")
-    pairs = {
-        name: (_array(tensors[f"{name}.A"].flatten(1)), _array(tensors[f"{name}.B"].flatten(1)))
-        for name in ranks
-        if name not in TEXT_LAYERS
-    }
+    pairs, rows = {}, {}
+    for name in ranks:
+        if name in TEXT_LAYERS:
+            continue
+        a, b = factors(tensors[f"{name}.A"], tensors[f"{name}.B"])
+        pairs[name] = _array(a), _array(b)
+        k = len(b) // len(tensors[f"{name}.B"])
+        if k > 1:
+            rows[name] = k
     key, value = (_array(getattr(block, name.partition(".")[2])) for name in (KEY, VALUE))
-    return Concept(pairs, float(scale), key, value, base)
+    return Concept(pairs, float(scale), key, value, base, rows=rows)
 
 
 def met_of(

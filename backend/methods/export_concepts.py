@@ -22,6 +22,7 @@ from backend.core.views import Column, Table
 from backend.distill import lora
 from backend.export import concept_file, concepts
 from backend.export.concept_file import KEY, VALUE, Precision
+from backend.export.onnx import ExportError
 from backend.export.slots import Slot
 from backend.export.verify import ParityError, golden
 from backend.export.weights import export_graph, slots, write_weights
@@ -79,12 +80,14 @@ class _Base:
     """What all concepts share: graphs, places of weights, the base's own weights."""
 
     switch: list[Path]
+    quick: list[Path]
     slots: tuple[Slot, ...]
     inputs: frozenset[str]
     weights: bytes
     digest: str
     texts: dict[str, Tensor]
     golden: Tensor
+    small: Tensor
     picture: np.ndarray | None
 
 
@@ -117,7 +120,7 @@ def export_concepts(
             level="warning",
         )
     graph, shared = _write_base(ctx, base, first, chosen, shown)
-    records, files = [], [_file(path) for path in shared.switch]
+    records, files = [], [_file(path) for path in (*shared.switch, *shared.quick)]
     before = None
     if shown is not None:
         before = write_thumb(shown[0], graph.with_suffix(".before.jpg"), _THUMB)
@@ -145,6 +148,7 @@ def export_concepts(
             "tolerance": tolerance_of(first),
             "base": shared.digest,
             "switch": [path.name for path in shared.switch],
+            "quick": _quick_facts(shared),
             "inputs": sorted(shared.inputs),
             "slots": [[s.name, list(s.shape), s.offset, s.bytes] for s in shared.slots],
             "concepts": records,
@@ -245,20 +249,52 @@ def _write_base(
     told = {f"{layer}.weight" for layer in layers} & {slot.name for slot in places}
     told |= {KEY, VALUE}
     switch = concepts.switching_graphs(graph, name, told)
+    small = _small(inputs)
+    quick = _write_quick(first, small, graph, told, places) if small.numel() else []
     _, output = golden(graph, inputs)
     _require_parity(_answer(first.module, inputs), output, tolerance_of(first), graph.name)
     if shown is not None:
         _thumb(first.module, shown, base, graph.with_suffix(".thumb.jpg"))
     return graph, _Base(
         switch,
+        quick,
         places,
         frozenset(told),
         weights.read_bytes(),
         base.digest(),
         {entry.id: entry.text for entry in chosen},
         inputs,
+        small,
         shown,
     )
+
+
+def _small(inputs: Tensor) -> Tensor:
+    """Return the picture in the size of the first ones after a switch; empty for none."""
+    sides = [concepts.quick_side(side) for side in inputs.shape[2:]]
+    if not all(sides):
+        return inputs[:0]
+    return nn.functional.interpolate(inputs, sides, mode="area")
+
+
+def _write_quick(
+    first: Generator, small: Tensor, graph: Path, told: set[str], places: tuple[Slot, ...]
+) -> list[Path]:
+    """Write the graph of small pictures, in stages; it reads the weights of the large one."""
+    path = graph.with_name(f"{graph.stem}.quick.onnx")
+    export_graph(first.module, small, path, weights=f"{graph.stem}.weights")
+    if slots(path) != places:
+        raise ExportError("The graph of small pictures has its weights at other places.")
+    made = concepts.switching_graphs(path, f"{graph.stem}.quick", told, concepts.QUICK_STAGES)
+    path.unlink()
+    return made
+
+
+def _quick_facts(shared: _Base) -> dict[str, Any] | None:
+    if not shared.quick:
+        return None
+    height, width = shared.small.shape[2:]
+    return {"graphs": [path.name for path in shared.quick], "height": height, "width": width}
 
 
 def _write_concept(
@@ -284,6 +320,9 @@ def _write_concept(
     limit, exact = tolerance_of(entry.made), _answer(entry.made.module, shared.golden)
     error = _require_parity(_answer(network, shared.golden), output, limit, entry.made.label)
     rounding = float(np.abs(output - exact).max())
+    if shared.quick:
+        small = concepts.run_stages(shared.quick, shared.small.numpy(), told)
+        _require_parity(_answer(network, shared.small), small, limit, entry.made.label)
     if p.precision == "float32":
         error = max(error, _require_parity(exact, output, limit, entry.made.label))
     files = [path, _golden(folder / f"{entry.id}.golden.npz", output)]

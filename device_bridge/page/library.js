@@ -109,6 +109,11 @@ export function graphsOf(offer) {
   return offer.files.filter((file) => file.role === role);
 }
 
+/** The graphs of small pictures that come first after a switch; none where that is not offered. */
+export function quickGraphsOf(offer) {
+  return offer.concepts?.quick ? offer.files.filter((file) => file.role === 'quick') : [];
+}
+
 /** Files without which an offer cannot be shown; the concept of `mix` among them. */
 export function firstFiles(offer, mix) {
   const wanted = ['weights', 'golden', 'thumb'].map((role) => fileOf(offer, role));

@@ -12,6 +12,8 @@ export class Loop extends EventTarget {
   #usesVideoClock = 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
   #failures = 0;
   #isHurried = false;
+  /** Whether the last picture was of a smaller size: a whole one is to follow at once. */
+  #isQuick = false;
   /** Set while backends are measured: the last picture stays. */
   isPaused = false;
 
@@ -109,10 +111,11 @@ export class Loop extends EventTarget {
     } finally {
       this.#isBusy = false;
     }
-    if (this.#isHurried && this.isRunning) {
-      this.#isHurried = false;
-      this.#tick();
-    }
+    const isNext = this.#isHurried || this.#isQuick;
+    this.#isHurried = this.#isQuick = false;
+    if (!isNext) return;
+    if (this.isRunning) this.#tick();
+    else this.refresh();
   }
 
   async #edited(source, width, height) {
@@ -128,9 +131,12 @@ export class Loop extends EventTarget {
     this.stage.show(answer);
     const t3 = performance.now();
     const { pre, run, post } = answer.ms;
-    this.stats.frame({ grab: t1 - t0, pre, run, post, paint: t3 - t2, total: t3 - t0 });
+    const isQuick = Boolean(answer.isQuick);
+    const total = t3 - t0;
+    if (!isQuick) this.stats.frame({ grab: t1 - t0, pre, run, post, paint: t3 - t2, total });
     this.stats.painted(t3);
-    const detail = { live, total: t3 - t0, mix: answer.mix ?? 0 };
+    this.#isQuick = isQuick;
+    const detail = { live, total, isQuick, mix: answer.mix ?? 0 };
     this.dispatchEvent(new CustomEvent('frame', { detail }));
   }
 }

@@ -1,5 +1,5 @@
 /** What a worker needs to open an edit: graph, weights, and the base of an edit with concepts. */
-import { fileOf, graphsOf } from './library.js';
+import { fileOf, graphsOf, quickGraphsOf } from './library.js';
 
 /**
  * @param {import('./files.js').Files} files
@@ -21,6 +21,21 @@ export async function modelOf(files, offer, gpu) {
     slots: concepts?.slots ?? [],
     gpu,
   };
+}
+
+/**
+ * What a worker needs to show a smaller picture first after a switch; null where nothing is offered.
+ * @param {import('./files.js').Files} files
+ * @param {object} offer its files are here
+ * @returns {Promise<object | null>}
+ */
+export async function quickOf(files, offer) {
+  const parts = quickGraphsOf(offer);
+  if (!parts.length) return null;
+  const graphs = await Promise.all(parts.map((one) => bytesOf(files, one)));
+  const file = fileOf(offer, 'weights');
+  const weights = [{ path: file.path, data: new Uint8Array(await bytesOf(files, file)) }];
+  return { graphs, weights, base: null, gpu: false, ...offer.concepts.quick };
 }
 
 /** What of a model is moved to a worker, not copied. */

@@ -52,6 +52,54 @@ export function toPixels(tensor, rgba, format, channels) {
   }
 }
 
+/**
+ * A smaller picture: each new pixel is the mean of what it covers.
+ * @param {Float32Array} tensor (1, C, H, W)
+ * @param {number[]} from H and W
+ * @param {number[]} to H and W, not larger
+ * @returns {Float32Array} (1, C, *to)
+ */
+export function shrunk(tensor, [high, wide], [rows, columns]) {
+  const channels = tensor.length / (high * wide);
+  const across = covers(wide, columns);
+  const down = covers(high, rows);
+  const narrow = new Float32Array(channels * high * columns);
+  for (let row = 0; row < channels * high; row++) {
+    for (let x = 0; x < columns; x++) {
+      const { first, shares } = across[x];
+      let sum = 0;
+      for (let i = 0; i < shares.length; i++) sum += shares[i] * tensor[row * wide + first + i];
+      narrow[row * columns + x] = sum;
+    }
+  }
+  const out = new Float32Array(channels * rows * columns);
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < rows; y++) {
+      const { first, shares } = down[y];
+      const to = (c * rows + y) * columns;
+      for (let i = 0; i < shares.length; i++) {
+        const at = (c * high + first + i) * columns;
+        for (let x = 0; x < columns; x++) out[to + x] += shares[i] * narrow[at + x];
+      }
+    }
+  }
+  return out;
+}
+
+/** Which of `from` values each of `to` covers, and in which shares. */
+function covers(from, to) {
+  const step = from / to;
+  return Array.from({ length: to }, (_, n) => {
+    const [begin, end] = [n * step, Math.min(from, (n + 1) * step)];
+    const first = Math.floor(begin);
+    const shares = [];
+    for (let i = first; i < end; i++) {
+      shares.push((Math.min(end, i + 1) - Math.max(begin, i)) / (end - begin));
+    }
+    return { first, shares };
+  });
+}
+
 function perChannel(values, channels) {
   if (values.length >= 3) return values;
   return [values[0], values[0], values[0]].slice(0, Math.max(3, channels));

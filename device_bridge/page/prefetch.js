@@ -5,9 +5,9 @@
  *
  * Events: `checked` {id, concept, backend, max_error, mean_error, ok}, `bad` {id, concept, text}.
  */
-import { bytesOf, goldenOf, modelOf, movable } from './model.js';
+import { bytesOf, goldenOf, modelOf, movable, quickOf } from './model.js';
 import { difference } from './player.js';
-import { fileOf, graphsOf } from './library.js';
+import { fileOf, graphsOf, quickGraphsOf } from './library.js';
 import { planOf } from './ladder.js';
 import { startSlot } from './slot.js';
 import { Mixing } from './mixing.js';
@@ -45,6 +45,7 @@ export class Prefetch extends EventTarget {
     try {
       await this.#fetch(offer, isWanted);
       if (live.slot && isWanted()) await this.#learn(live);
+      if (live.slot && isWanted()) await this.#quicken(live);
       if (live.slot && isWanted()) await this.#check(offer, backend, isWanted);
     } catch {
       // A tap on the concept fetches it then, and says what is wrong.
@@ -53,6 +54,7 @@ export class Prefetch extends EventTarget {
 
   async #fetch(offer, isWanted) {
     const spare = async () => this.library.unneeded(await this.files.held());
+    for (const file of quickGraphsOf(offer)) await this.files.get(file, () => {}, spare);
     for (const role of ROLES) {
       for (const concept of offer.concepts.concepts) {
         const file = fileOf(concept, role);
@@ -67,6 +69,13 @@ export class Prefetch extends EventTarget {
   async #learn({ slot, offer }) {
     const ids = offer.concepts.concepts.map((one) => one.id);
     await this.player.mixing.learn(slot, offer, ids);
+  }
+
+  /** Let the worker show a smaller picture first after a switch; a GPU needs no such thing. */
+  async #quicken({ slot, offer }) {
+    if (slot.plan.gpu) return;
+    const model = await quickOf(this.files, offer);
+    if (model) await slot.ask('quicken', { model }, movable(model));
   }
 
   async #check(offer, backend, isWanted) {

@@ -6,6 +6,7 @@ export const PATIENCE = {
   start: 60_000,
   build: 60_000,
   learn: 20_000,
+  quicken: 60_000,
   mix: 20_000,
   frame: 20_000,
   tensor: 30_000,

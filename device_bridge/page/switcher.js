@@ -12,6 +12,8 @@ export class Switcher extends EventTarget {
   /** Wishes for edits that are not here yet, by the edit's id. */
   #early = new Map();
   #waiting = null;
+  /** What was shown by a smaller picture first, until a whole one is on the screen. */
+  #coarse = null;
   #said = 0;
   #later = 0;
   #desktopSeq = 0;
@@ -124,22 +126,38 @@ export class Switcher extends EventTarget {
     const waiting = this.#waiting?.id === id ? this.#waiting : null;
     if (waiting && !isSameMix(waiting.mix, live.mix)) return;
     this.#waiting = null;
-    this.#say({ ...(waiting ?? { by: 'phone' }), id, mix: live.mix }, waiting !== null);
+    const times = waiting ? this.#times(waiting) : {};
+    this.#say({ ...(waiting ?? { by: 'phone' }), id, mix: live.mix }, times);
   }
 
-  #painted({ live, mix: seq }) {
+  #painted({ live, mix: seq, isQuick }) {
+    if (!isQuick) this.#sharpened(live, seq);
     const waiting = this.#waiting;
     if (!waiting || waiting.id !== live.id || this.player.live !== live) return;
     if (!waiting.seq || seq < waiting.seq) return;
     this.#waiting = null;
-    this.#say(waiting, true);
+    const times = { ...this.#times(waiting), is_quick: isQuick };
+    this.#coarse = isQuick ? { waiting, times } : null;
+    this.#say(waiting, times);
   }
 
-  #say({ id, mix, by, began }, isTimed) {
+  /** The whole picture of what came as a smaller one first. */
+  #sharpened(live, seq) {
+    const { waiting, times } = this.#coarse ?? {};
+    if (!waiting || seq < waiting.seq) return;
+    this.#coarse = null;
+    if (this.#waiting || waiting.id !== live.id || this.player.live !== live) return;
+    this.#say(waiting, { ...times, sharp_ms: performance.now() - waiting.began });
+  }
+
+  #times({ began }) {
+    return { switch_ms: performance.now() - began, gap_ms: this.stats.longestGap() };
+  }
+
+  #say({ id, mix, by }, times = {}) {
     const now = performance.now();
     const { backend } = this.player.live;
-    const fields = { id, ...mixFields(mix), backend, by };
-    if (isTimed) Object.assign(fields, { switch_ms: now - began, gap_ms: this.stats.longestGap() });
+    const fields = { id, ...mixFields(mix), backend, by, ...times };
     this.dispatchEvent(new CustomEvent('shown', { detail: { ...fields, mix } }));
     clearTimeout(this.#later);
     const wait = this.#said + SAY_MS - now;
@@ -156,7 +174,7 @@ export class Switcher extends EventTarget {
   repeat() {
     const { live } = this.player;
     if (live?.mix && !live.slot) this.sayChosen(live.id, live.mix);
-    if (live?.mix) this.#say({ id: live.id, mix: live.mix, by: 'phone' }, false);
+    if (live?.mix) this.#say({ id: live.id, mix: live.mix, by: 'phone' });
   }
 
   /** A concept that this phone computes wrongly is not shown any more. */

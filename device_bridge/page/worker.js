@@ -7,11 +7,19 @@
  */
 import { ConceptError, merged, readConcept } from './concepts.js';
 import { createSession, loadRuntime } from './runtime.js';
-import { toPixels, toTensor } from './pixels.js';
+import { shrunk, toPixels, toTensor } from './pixels.js';
+
+/** A picture that takes longer than this many ms is computed smaller first after a switch. */
+const LONG_MS = 50;
 
 let ort = null;
 /** Sessions of the stages, in order: each reads what the one before gave, and told weights. */
 let stages = [];
+/** The same for smaller pictures, and their size; null where there is no such graph. */
+let quick = null;
+/** Time of the last whole picture, and the mix of the last one that was given back. */
+let whole = 0;
+let given = 0;
 let formats = null;
 let input = null;
 /** The base of an edit with concepts: its weights, where they lie, the concepts read so far. */
@@ -38,7 +46,7 @@ const deeds = {
     for (const graph of model.graphs) stages.push(await createSession(ort, graph, model));
     formats = { from, to };
     input = null;
-    mixed = 0;
+    mixed = given = whole = 0;
     base = model.base && baseOf(model);
     told = base ? tensors(merged(base.weights, base.slots, [])) : {};
     const [first] = stages[0].inputMetadata ?? [];
@@ -53,6 +61,15 @@ const deeds = {
   /** Read files of concepts, for mixes to come. */
   async learn({ concepts }) {
     for (const one of concepts) base.concepts.set(one.id, readConcept(one, base.slots));
+    return {};
+  },
+
+  /** From now on, the first picture of another mix may be a smaller one. */
+  async quicken({ model }) {
+    const sessions = [];
+    for (const graph of model.graphs) sessions.push(await createSession(ort, graph, model));
+    await releaseAll(quick?.sessions);
+    quick = { sessions, height: model.height, width: model.width };
     return {};
   },
 
@@ -75,8 +92,13 @@ const deeds = {
     const t1 = performance.now();
     const shape = [1, channels, height, width];
     // Begun anew where another mix is wished for meanwhile; the next wish waits for this picture.
-    const output = (await run(input, shape, takesWish)) ?? (await run(input, shape));
+    const isFirst = isQuickNext();
+    let output = isFirst ? await runQuick(shape) : await run(stages, input, shape, takesWish);
+    const isQuick = isFirst || (!output && isQuickNext());
+    output ??= isQuick ? await runQuick(shape) : await run(stages, input, shape);
+    given = mixed;
     const t2 = performance.now();
+    if (!isQuick) whole = t2 - t1;
     const [, depth, high, wide] = output.dims;
     const same = high * wide === width * height;
     const painted = same ? rgba : new Uint8ClampedArray(high * wide * 4);
@@ -88,6 +110,7 @@ const deeds = {
       width: wide,
       height: high,
       mix: mixed,
+      isQuick,
       ms: { pre: t1 - t0, run: t2 - t1, post: t3 - t2 },
       move: [painted.buffer],
     };
@@ -95,7 +118,7 @@ const deeds = {
 
   /** Run a tensor as it is: the golden pair. */
   async tensor({ data, shape }) {
-    const output = await run(data, shape);
+    const output = await run(stages, data, shape);
     const copy = new Float32Array(output.data);
     return { data: copy, shape: output.dims, move: [copy.buffer] };
   },
@@ -107,7 +130,7 @@ const deeds = {
     const samples = [];
     for (let i = 0; i < warmup + runs; i++) {
       const from = performance.now();
-      await run(data, shape);
+      await run(stages, data, shape);
       const took = performance.now() - from;
       if (i >= warmup || performance.now() - began > limit) samples.push(took);
       if (performance.now() - began > limit) break;
@@ -117,17 +140,34 @@ const deeds = {
 
   /** Release the sessions; the runtime stays warm. */
   async clear() {
-    for (const session of stages) await session.release();
+    await releaseAll(stages);
+    await releaseAll(quick?.sessions);
     stages = [];
+    quick = null;
     return {};
   },
 };
 
+async function releaseAll(sessions) {
+  for (const session of sessions ?? []) await session.release();
+}
+
+/** Whether the next picture is the first one of a mix, and a whole one would take long. */
+function isQuickNext() {
+  return quick !== null && mixed !== given && whole > LONG_MS;
+}
+
+function runQuick([, channels, ...size]) {
+  const { sessions, height, width } = quick;
+  const small = shrunk(input, size, [height, width]);
+  return run(sessions, small, [1, channels, height, width]);
+}
+
 /** Run all stages; null where `isStale` says between two of them that nobody wants the answer. */
-async function run(data, shape, isStale = null) {
+async function run(sessions, data, shape, isStale = null) {
   let tensor = new ort.Tensor('float32', data, shape);
-  for (const session of stages) {
-    if (isStale && session !== stages[0] && (await isStale())) return null;
+  for (const session of sessions) {
+    if (isStale && session !== sessions[0] && (await isStale())) return null;
     const [first, ...names] = session.inputNames;
     const weights = Object.fromEntries(names.map((name) => [name, told[name]]));
     const results = await session.run({ ...weights, [first]: tensor });

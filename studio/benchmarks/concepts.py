@@ -80,7 +80,8 @@ def _on_page(studio: Studio, page: Any, files: Files) -> tuple[dict[str, float],
     backend = shown[-1].backend
     switching, merged = _turns(studio, page, backend)
     one_thread, _ = (switching, merged) if backend == "wasm-1" else _turns(studio, page, "wasm-1")
-    graphs = sum((files.concepts / name).stat().st_size for name in facts["switch"])
+    names_of_graphs = (*facts["switch"], *facts["quick"]["graphs"])
+    graphs = sum((files.concepts / name).stat().st_size for name in names_of_graphs)
     figures = {
         "switch_ms": statistics.median(one.switch_ms or 0.0 for one in shown),
         "frame_ratio_vs_merged": statistics.median(
@@ -91,6 +92,8 @@ def _on_page(studio: Studio, page: Any, files: Files) -> tuple[dict[str, float],
         "base_bytes": facts["weights"]["bytes"] + graphs,
         "adapter_bytes": max(one["bytes"] for one in facts["concepts"] if one["kind"] == "adapter"),
         "golden_max_error": max(errors),
+        "sharp_ms": statistics.median(one.sharp_ms or one.switch_ms or 0.0 for one in shown),
+        "quick_share": statistics.mean(one.is_quick for one in shown),
     }
     told = {
         "backend": backend,
@@ -122,9 +125,12 @@ def _switch(studio: Studio, page: Any, n: int, names: dict[str, str]) -> say.Con
     else:
         wish = say.ShowConcept(id="styles", first=id)
         studio.bridge.send(wire.Tell(message=wish))
-    told: say.ConceptShown = _pumping(
-        page, studio, lambda m: isinstance(m, say.ConceptShown) and m.first == id, before
-    )
+
+    def is_whole(message: Any) -> bool:
+        is_it = isinstance(message, say.ConceptShown) and message.first == id
+        return is_it and not (message.is_quick and message.sharp_ms is None)
+
+    told: say.ConceptShown = _pumping(page, studio, is_whole, before)
     return told
 
 

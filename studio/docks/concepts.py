@@ -153,6 +153,8 @@ class ConceptsWidget(QWidget):
             share = f"{shown.share:.0%}".replace("%", " %")
             name = f"{name} with {share} of {one.named(shown.second)}"
         took = f", switched in {_time(shown.ms)}" if shown.ms is not None else ""
+        if took and shown.sharp_ms is not None:
+            took += f", sharp after {_time(shown.sharp_ms)}"
         return "cellphone-check", "good", f"{device.name} shows {name}{took}."
 
     def _picked(self, index: QModelIndex) -> None:

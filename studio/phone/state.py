@@ -50,8 +50,9 @@ class OnPhone:
 class ShownConcept:
     """What a phone shows of a set: a concept, or a blend with ``share`` (0..1) of ``second``.
 
-    ``ms`` is how long the switch took, from the wish to the first painted picture; ``by`` says
-    who wished it, ``phone`` or ``studio``.
+    ``ms`` is how long the switch took, from the wish to the first painted picture, ``sharp_ms`` to
+    the first whole one where that picture was a smaller one; ``by`` says who wished it, ``phone``
+    or ``studio``.
     """
 
     edit: str
@@ -60,6 +61,7 @@ class ShownConcept:
     share: float = 0.0
     ms: float | None = None
     by: str = "phone"
+    sharp_ms: float | None = None
 
 
 @dataclass
@@ -230,9 +232,8 @@ class PhoneState:
 
     def _concept(self, device: Device, message: say.ConceptShown, now: float) -> set[str]:
         was = device.concept
-        shown = ShownConcept(
-            message.id, message.first, message.second, message.share, message.switch_ms, message.by
-        )
+        mix = (message.id, message.first, message.second, message.share)
+        shown = ShownConcept(*mix, message.switch_ms, message.by, message.sharp_ms)
         device.concept, device.edit = shown, message.id
         if message.id in device.edits and device.edits[message.id].state != "ready":
             device.edits[message.id] = OnPhone("ready")  # what was refused is forgiven

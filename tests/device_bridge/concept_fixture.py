@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from tests.methods.test_e2gan import adapter, base
 class Exported:
     """A folder with one concept of the base and two adapters, and what torch makes of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **own: Any) -> None:
+        """``own`` are parameters of the base's generator."""
         self.folder = folder
-        self.base: ConceptBase = base()
+        self.base: ConceptBase = base(**own)
         self.adapters: list[Adapter] = [adapter(self.base, 1, 0.5), adapter(self.base, 2)]
         made = folder / "made"
         made.mkdir()

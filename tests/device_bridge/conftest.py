@@ -20,3 +20,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tests.device_bridge.concept_fixture import Exported  # only these tests need torch
 
     return Exported(tmp_path_factory.mktemp("concepts"))
+
+
+@pytest.fixture(scope="package")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The same of a base whose pictures take some 100 ms on one thread."""
+    from tests.device_bridge.concept_fixture import Exported
+
+    return Exported(tmp_path_factory.mktemp("slow"), size=128, width=32)

@@ -51,15 +51,15 @@ def texts(*names: str, encoder: str = "random", length: int = 5, dim: int = 6) -
     return Concepts({name: f"make it {name}" for name in names}, made, encoder)
 
 
-def base(seed: int = 0) -> ConceptBase:
-    made = e2gan_generator(QuietContext(seed), ConceptGeneratorParams(**OWN))
+def base(seed: int = 0, **own: Any) -> ConceptBase:
+    made = e2gan_generator(QuietContext(seed), ConceptGeneratorParams(**{**OWN, **own}))
     return made.trained(made.module, texts("night"))
 
 
-def adapter(of: ConceptBase, seed: int, scale: float = 1.0) -> Adapter:
+def adapter(of: ConceptBase, seed: int, scale: float = 1.0, form: lora.Form = "conv") -> Adapter:
     dice = torch.Generator().manual_seed(seed)
-    ranks = lora.rank_plan(lora.adaptable(of.module), 2)
-    state = lora.adapter_state(attached(of, ranks, scale, 0))
+    ranks = lora.rank_plan(lora.adaptable(of.module), 2, form)
+    state = lora.adapter_state(attached(of, ranks, scale, 0, form))
     state = {k: 0.2 * torch.randn(t.shape, generator=dice) for k, t in state.items()}
     text = torch.randn(5, 6, generator=dice)
     return Adapter(state, text, ranks, scale, f"c{seed}", f"p{seed}", "random", of.digest())

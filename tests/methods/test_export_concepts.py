@@ -301,3 +301,37 @@ def test_bytes_that_changed_on_the_way_are_read_or_refused(mixed: Any) -> None:
                 refusals.append(str(error))
     assert len(refusals) > read_count > 0
     assert all(text.endswith(".") for text in refusals)
+
+
+def test_small_pictures_for_the_first_after_a_switch_read_the_same_weights(tmp_path: Path) -> None:
+    of = base(size=96)
+    one, two = adapter(of, 1, 0.5), adapter(of, 2)
+    artifact, _ = exported(tmp_path, of, [one, two])
+    quick = artifact.facts["quick"]
+    assert (quick["height"], quick["width"]) == (64, 64)
+    assert len(quick["graphs"]) == concepts.QUICK_STAGES
+    assert {path.suffix for path in tmp_path.iterdir()} >= {".onnx", ".weights"}
+    assert not (tmp_path / f"{artifact.path.stem}.quick.onnx").exists(), "only its stages stay"
+    weights, places, (first, second) = parts(artifact)
+    merged = concept_file.merged(weights, places, [(first, 0.7), (second, 0.3)])
+    told = concepts.told(merged, places, artifact.facts["inputs"])
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    graphs = [artifact.path.parent / name for name in quick["graphs"]]
+    found = concepts.run_stages(graphs, image.numpy(), told)
+    blend = e2gan_blend(QuietContext(), BlendParams(share=0.3), one, two)
+    with torch.no_grad():
+        wanted = e2gan_merge(QuietContext(), MergeParams(), of, blend).module(image).numpy()
+    assert np.abs(found - wanted).max() <= 1e-4
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    artifact.save(kept)
+    (kept / quick["graphs"][0]).write_bytes(b"other")
+    with pytest.raises(ValueError, match="was changed"):
+        Artifact.load(kept)
+
+
+def test_a_network_of_tiny_pictures_has_no_smaller_ones(plain: Any) -> None:
+    assert plain[0].facts["quick"] is None
+    assert [concepts.quick_side(side) for side in (32, 64, 96, 224, 256, 512)] == [
+        0, 0, 64, 144, 160, 320,
+    ]  # fmt: skip

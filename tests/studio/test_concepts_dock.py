@@ -149,6 +149,8 @@ def test_a_click_pushes_once_and_switches_every_phone(gallery, bridges, qtbot) -
     assert gallery.words.text() == "Pixel 7 has it. Click a concept to show it."
     shows(bridges, "candy", switch_ms=61.0)
     assert gallery.words.text() == "Pixel 7 shows Candy, switched in 61 ms."
+    shows(bridges, "candy", switch_ms=61.0, is_quick=True, sharp_ms=160.0)
+    assert gallery.words.text() == "Pixel 7 shows Candy, switched in 61 ms, sharp after 160 ms."
     shows(bridges, "candy", switch_ms=2_340.0)
     assert gallery.words.text() == "Pixel 7 shows Candy, switched in 2.3 s."
     qtbot.wait(2 * PACE_MS)
