@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from torch import Tensor, nn
 
@@ -16,6 +16,7 @@ from backend.core.errors import FretsawError, nearest
 from backend.core.files import write_atomic
 from backend.core.value import value
 from backend.data.preprocess import ImageInput
+from backend.distill.lora import Form
 from backend.models.recipe import Recipe, RecipeError, load_network
 from backend.models.tensors import pack, read_tensors, write_together
 from backend.values import Model
@@ -116,6 +117,8 @@ class ConceptBase(Model):
 class RankPlan:
     """The rank of each adapted layer; ``recipe`` is the digest of the base's recipe.
 
+    ``form`` is that of the adapters' convolutions, see :data:`backend.distill.lora.Form`; a rank
+    means something else in the other one.
     ``mode`` says how the ranks were found, ``trials`` every plan that was tried, or every part that
     was studied.
     """
@@ -125,6 +128,7 @@ class RankPlan:
     mode: str
     parameters: int
     trials: list[dict[str, Any]] = field(default_factory=list)
+    form: Form = "conv"
 
     def save(self, folder: Path) -> None:
         """Write the plan as JSON."""
@@ -138,7 +142,10 @@ class RankPlan:
             RecipeError: a damaged file.
         """
         with _record(folder, "ranks.json") as record:
-            return cls(**record)
+            made = cls(**record)
+            if made.form not in get_args(Form):
+                raise ValueError("an unknown form of adapters")
+            return made
 
 
 @value
@@ -146,8 +153,9 @@ class RankPlan:
 class Adapter:
     """What one concept adds to a base: tensors ``layer.A`` and ``layer.B``, and its text (T, D).
 
-    The change of a layer's weight is ``scale`` B A. ``base`` is the digest of the base that it was
-    trained on, see :meth:`ConceptBase.digest`; it means nothing on another.
+    The change of a layer's weight is ``scale`` B A, see :func:`backend.distill.lora.delta`.
+    ``base`` is the digest of the base that it was trained on, see :meth:`ConceptBase.digest`; it
+    means nothing on another.
     """
 
     tensors: dict[str, Tensor]

@@ -2,6 +2,11 @@
 
 Plans of ranks are dictionaries from a layer's full name to its rank. They are handed to peft as
 anchored patterns, so that a rank never reaches a layer whose name merely ends alike.
+
+Convolutions k x k know two forms, see :data:`Form`. Tensors of either have the rank first in A and
+second in B, so stacking, growing and loading need not ask which form it is: ``conv`` has
+A (r, in, k, k) and B (out, r, 1, 1), ``matrix`` has A (r, k, in k) and B (out, r, k, k), which are
+the matrices (r k, in k) and (out k, r k) of :func:`factors`.
 Source: Hu et al., LoRA, ICLR 2022; Gong et al., E2GAN, ICML 2024, sec. 3.3.
 """
 
@@ -12,7 +17,7 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +30,14 @@ from backend.models.recipe import transform
 ADAPTER = "concept"
 CRUCIAL = ("down", "ds", "tb", "us", "up")
 """Parts that get adapters: all but the residual blocks. Source: E2GAN, fig. 3."""
+
+Form = Literal["conv", "matrix"]
+"""How the change of a k x k kernel is factored; linear layers know one form.
+
+``conv``: a k x k convolution to r channels and a 1 x 1 one from them, r (k^2 in + out) numbers.
+Source: peft. ``matrix``: the kernel as a matrix (out k, in k) of rank r k at most, the product of
+(out k, r k) and (r k, in k), r k^2 (in + out) numbers. Source: loralib.
+"""
 
 
 class AdapterError(ValueError):
@@ -69,23 +82,28 @@ def _is_dilated(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv2d) and set(layer.dilation) != {1}
 
 
-def most_rank(layer: nn.Module) -> int:
-    """Return the rank above which a layer gains nothing: min(in k^2, out)."""
-    out, rest = layer.weight.shape[0], layer.weight[0].numel()
-    return min(out, rest)
+def most_rank(layer: nn.Module, form: Form = "conv") -> int:
+    """Return the rank above which a layer gains nothing: min(in k^2, out), or min(in, out)."""
+    out, inputs = layer.weight.shape[:2]
+    return min(out, inputs if form == "matrix" else layer.weight[0].numel())
 
 
-def parameters_of(layer: nn.Module, rank: int) -> int:
-    """Return r (k^2 in + out): A is a k x k convolution to r channels, B a 1 x 1 one from them."""
-    return rank * (layer.weight.shape[0] + layer.weight[0].numel())
+def parameters_of(layer: nn.Module, rank: int, form: Form = "conv") -> int:
+    """Return the numbers of an adapter: r (k^2 in + out), or r k^2 (in + out)."""
+    out, inputs = layer.weight.shape[0], layer.weight[0].numel()
+    if form == "matrix":
+        out *= layer.weight[0, 0].numel()
+    return rank * (out + inputs)
 
 
-def count(layers: Mapping[str, nn.Module], ranks: Mapping[str, int]) -> int:
+def count(layers: Mapping[str, nn.Module], ranks: Mapping[str, int], form: Form = "conv") -> int:
     """Return the number of adapter parameters of a rank plan."""
-    return sum(parameters_of(layers[name], rank) for name, rank in ranks.items())
+    return sum(parameters_of(layers[name], rank, form) for name, rank in ranks.items())
 
 
-def rank_plan(layers: Mapping[str, nn.Module], wanted: Mapping[str, int] | int) -> dict[str, int]:
+def rank_plan(
+    layers: Mapping[str, nn.Module], wanted: Mapping[str, int] | int, form: Form = "conv"
+) -> dict[str, int]:
     """Return a rank for each layer, at least 1 and capped where a layer cannot use more.
 
     ``wanted`` is one rank for all, or ranks by layer or by part (the first word of the name).
@@ -97,7 +115,7 @@ def rank_plan(layers: Mapping[str, nn.Module], wanted: Mapping[str, int] | int) 
         else:
             rank = wanted.get(name, wanted.get(name.split(".")[0], 0))
         if rank > 0:
-            ranks[name] = min(rank, most_rank(layer))
+            ranks[name] = min(rank, most_rank(layer, form))
     return ranks
 
 
@@ -105,10 +123,11 @@ def rank_plan(layers: Mapping[str, nn.Module], wanted: Mapping[str, int] | int) 
 def attach(module: nn.Module, plan: dict[str, Any]) -> nn.Module:
     """Add adapters of ``plan["ranks"]`` (layer -> rank) at scale ``plan["scale"]``.
 
-    B is zero at the start, so the output does not change. Only adapters can be trained afterwards.
+    ``plan["form"]`` is that of convolutions, ``conv`` where it is not there. B is zero at the
+    start, so the output does not change. Only adapters can be trained afterwards.
 
     Raises:
-        RecipeError: a layer is missing, or got another rank than planned.
+        RecipeError: a layer is missing, cannot have the form, or got another rank than planned.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -132,12 +151,30 @@ def attach(module: nn.Module, plan: dict[str, Any]) -> nn.Module:
         lora_dropout=0.0,
         bias="none",
     )
+    _choose_form(config, str(plan.get("form", "conv")), [known[name] for name in ranks])
     adapted = inject_adapter_in_model(config, module, adapter_name=ADAPTER)
     for name, rank in ranks.items():
         got = adapted.get_submodule(name).r.get(ADAPTER)
         if got != rank:
             raise RecipeError(f'The layer "{name}" got the rank {got} instead of {rank}.')
     return adapted
+
+
+def _choose_form(config: Any, form: str, layers: Iterable[nn.Module]) -> None:
+    """Tell peft which module carries the adapter of a convolution."""
+    if form == "conv":
+        return
+    if form != "matrix":
+        raise RecipeError(f'There is no form "{form[:20]}" of adapters on convolutions.')
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size[0] != layer.kernel_size[1]:
+            raise RecipeError(
+                f"A kernel of {layer.kernel_size[0]} x {layer.kernel_size[1]} is no square, which "
+                "an adapter of two matrices needs; choose the other form."
+            )
+    from backend.distill.lora_matrix import matrix_conv
+
+    config._register_custom_module({nn.Conv2d: matrix_conv()})
 
 
 def fuse(module: nn.Module) -> nn.Module:
@@ -219,9 +256,8 @@ def load_grown(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     own = adapter_state(module)
     for name, tensor in state.items():
-        if name not in own or any(
-            a < b for a, b in zip(own[name].shape, tensor.shape, strict=True)
-        ):
+        there = own[name].shape if name in own else ()
+        if len(there) != tensor.ndim or any(map(int.__lt__, there, tensor.shape)):
             raise AdapterError(f'"{name}" cannot be grown from {tuple(tensor.shape)} to this plan.')
         if name.endswith(".B"):
             own[name].zero_()
@@ -236,7 +272,19 @@ def deltas(module: nn.Module) -> dict[str, Tensor]:
 
 def delta(a: Tensor, b: Tensor, shape: tuple[int, ...], scale: float = 1.0) -> Tensor:
     """Return scale * B A of the ``shape`` of a layer's weight, from tensors A and B."""
-    return scale * (b.flatten(1) @ a.flatten(1)).reshape(shape)
+    a, b = factors(a, b)
+    return scale * (b @ a).reshape(shape)
+
+
+def factors(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return tensors A and B of a layer as matrices; B A is its change once it is reshaped.
+
+    Of the form ``conv`` and of linear layers (r, in k^2) and (out, r), of ``matrix`` (r k, in k)
+    and (out k, r k).
+    """
+    if a.ndim == 3:
+        return a.flatten(0, 1), b.transpose(1, 2).flatten(2).flatten(0, 1)
+    return a.flatten(1), b.flatten(1)
 
 
 def merged(module: nn.Module) -> nn.Module:
@@ -283,8 +331,11 @@ def blend(
     """Return an adapter whose delta is (1 - share) of ``first`` and ``share`` of ``second``.
 
     Ranks are stacked: A = [A1; A2], B = [(1 - s) B1, s B2]. Averaging A and B themselves would mix
-    products that belong to neither concept.
+    products that belong to neither concept. Where one has convolutions of the form ``matrix``, the
+    other is brought into it.
     """
+    if "matrix" in (form_of(first), form_of(second)):
+        first, second = as_matrices(first), as_matrices(second)
     mixed: dict[str, Tensor] = {}
     names = {key.rpartition(".")[0] for key in (*first, *second)}
     for name in sorted(names):
@@ -299,16 +350,44 @@ def ranks_of(state: Mapping[str, Tensor]) -> dict[str, int]:
     return {k.rpartition(".")[0]: t.shape[0] for k, t in state.items() if k.endswith(".A")}
 
 
+def form_of(state: Mapping[str, Tensor]) -> Form:
+    """Return the form of an adapter's convolutions; ``conv`` where it has none."""
+    return "matrix" if any(k.endswith(".A") and t.ndim == 3 for k, t in state.items()) else "conv"
+
+
+def as_matrices(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return an adapter with its convolutions in the form ``matrix``, of equal ranks and changes.
+
+    A (r, in k^2) is (r k, in k) as it lies in memory; B takes k times its rows and columns, its
+    numbers on diagonals. The other way there is no such low rank.
+    """
+    found = dict(state)
+    for key, a in state.items():
+        if key.endswith(".A") and a.ndim == 4:
+            name, side = key[:-2], a.shape[2]
+            found[key] = a.reshape(len(a), side, -1)
+            found[f"{name}.B"] = state[f"{name}.B"] * torch.eye(side).to(a)
+    return found
+
+
 def ranks_by_energy(
-    before: nn.Module, after: nn.Module, layers: Iterable[str], share: float = 0.9
+    before: nn.Module,
+    after: nn.Module,
+    layers: Iterable[str],
+    share: float = 0.9,
+    form: Form = "conv",
 ) -> dict[str, int]:
     """Return the smallest ranks that keep ``share`` of the energy of a full fine-tune's change."""
     ranks = {}
     for name in layers:
-        change = after.get_submodule(name).weight - before.get_submodule(name).weight
-        energy = torch.linalg.svdvals(change.detach().flatten(1).float()).square().cumsum(0)
+        weight = before.get_submodule(name).weight
+        change = (after.get_submodule(name).weight - weight).detach().float()
+        side = weight.shape[2] if form == "matrix" and weight.ndim == 4 else 1
+        singular = torch.linalg.svdvals(change.reshape(len(weight) * side, -1))
+        energy = singular.square().cumsum(0)
         if energy[-1] > 0:
-            ranks[name] = int((energy < share * energy[-1]).sum()) + 1
+            needed = int((energy < share * energy[-1]).sum()) + 1
+            ranks[name] = -(-needed // side)
     return ranks
 
 

@@ -4,6 +4,12 @@ A safetensors file with one tensor ``values``, float32 or float16. Which numbers
 the header's notes: A (r, n) and B (out, r) of each layer of ``ranks``, in that order, then ``key``
 and ``value`` of the text in the shapes of their slots. The text itself does not travel.
 
+Of an adapter of the form ``matrix`` B has k rows for each output channel, and A a k-th of the
+columns: the product is the kernel as a matrix (out k, in k), which lies in memory as the kernel
+does. The notes name k by layer as ``rows``, and the format is 2, which pages of before refuse. In
+the shape (out, in k^2) such a product has a rank of up to r k^2: files would grow, and a
+factorization would not give the same bits.
+
 Where a concept adapts the layers that project the text, a blend of two concepts is not only the mix
 of their projections: each one's change meets the other's text. That is what a second file holds,
 fetched for blends alone: B (out, r) of such a layer and A t (r, T) for the text t of every concept.
@@ -26,6 +32,8 @@ import numpy as np
 from backend.export.slots import Slot
 
 FORMAT = 1
+FORMAT_ROWS = 2
+"""With pairs of several rows for an output channel."""
 MOST_BYTES = 16 * 1024 * 1024
 """Bytes of the largest file that is read; the largest adapters of phone networks have 200 kB."""
 MOST_RANK = 1024
@@ -61,7 +69,8 @@ class Concept:
     """What one concept adds: pairs A (r, n), B (out, r) of layers, key and value of its text.
 
     ``met`` is there, by layer, for blends of a concept that adapts how the text is projected. All
-    float32. ``base`` is the digest of the base that it belongs to.
+    float32. ``base`` is the digest of the base that it belongs to. ``rows`` names layers whose B is
+    (out k, r) and whose A is (r, n / k), and k.
     """
 
     pairs: Mapping[str, Pair]
@@ -71,6 +80,7 @@ class Concept:
     base: str
     id: str = ""
     met: Mapping[str, Met] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def write(concept: Concept, precision: Precision = "float32") -> bytes:
@@ -81,6 +91,8 @@ def write(concept: Concept, precision: Precision = "float32") -> bytes:
         "scale": concept.scale,
         "ranks": {layer: len(a) for layer, (a, _) in concept.pairs.items()},
     }
+    if concept.rows:
+        notes |= {"format": FORMAT_ROWS, "rows": dict(concept.rows)}
     parts = [part for pair in concept.pairs.values() for part in pair]
     return _closed(notes, [*parts, concept.key, concept.value], precision)
 
@@ -213,8 +225,10 @@ def _opened(data: bytes) -> tuple[dict[str, Any], np.ndarray]:
         raise ConceptError("A concept's file is cut off.")
     header = json.loads(data[8 : 8 + length])
     notes = json.loads(header["__metadata__"]["fretsaw.concept"])
-    if notes["format"] != FORMAT:
-        raise ConceptError(f"A concept's file is of the format {notes['format']}, not {FORMAT}.")
+    if notes["format"] not in (FORMAT, FORMAT_ROWS):
+        raise ConceptError(
+            f"A concept's file is of the format {notes['format']}, not {FORMAT} or {FORMAT_ROWS}."
+        )
     about = header[_TENSOR]
     dtype = next((d for name, d in _TYPES.values() if name == about["dtype"]), None)
     if dtype is None:
@@ -228,18 +242,22 @@ def _opened(data: bytes) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def _split(notes: dict[str, Any], rest: _Parts, places: Mapping[str, Slot]) -> Concept:
-    pairs = {}
+    pairs, rows = {}, dict(notes.get("rows", {}))
     for layer, rank in _ranks(notes["ranks"]):
         slot = places.get(f"{layer}.weight")
         if slot is None or len(slot.shape) not in (2, 4):
             raise ConceptError(f'A concept changes a layer "{layer[:60]}", which the base has not.')
-        pairs[layer] = rest.pair(rank, slot.shape[0], math.prod(slot.shape[1:]))
+        k, inputs = rows.get(layer, 1), math.prod(slot.shape[1:])
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1 or inputs % k:
+            raise ConceptError(f'A concept\'s rows of "{layer[:60]}" are {str(k)[:20]}.')
+        pairs[layer] = rest.pair(rank, slot.shape[0] * k, inputs // k)
     key, value = (rest.take(places[name].shape) for name in (KEY, VALUE))
     rest.end()
     scale = float(notes["scale"])
     if not math.isfinite(scale):
         raise ConceptError("A concept's scale is not finite.")
-    return Concept(pairs, scale, key, value, str(notes["base"]))
+    rows = {layer: rows[layer] for layer in pairs if layer in rows}
+    return Concept(pairs, scale, key, value, str(notes["base"]), rows=rows)
 
 
 def _ranks(ranks: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -17,12 +17,14 @@ from backend.core.node import Params, node
 from backend.core.views import Column, Table
 from backend.data.preprocess import ImageInput
 from backend.distill import lora
-from backend.methods.e2gan_parts import attached, fixed, require_texts
+from backend.methods.e2gan_parts import attached, fixed, is_trained, require_texts
+from backend.methods.image_to_image import ImageToImageParams, opponent_of
+from backend.models.concept import Norm
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.models.seeded import seeded
 from backend.models.tensors import read_bytes
-from backend.values import Generator
+from backend.values import Discriminator, Generator
 
 _WIDTHS = {"phone": (12, 4), "paper": (64, 8)}
 
@@ -72,6 +74,20 @@ class ConceptGeneratorParams(Params):
         description="Residual blocks after it.",
         json_schema_extra={"origin": "paper"},
     )
+    halved: bool = Field(
+        default=True,
+        title="Halve around it",
+        description="The transformer block works at half the height and width; without it "
+        "attention takes 16 times the work and memory.",
+        json_schema_extra={"origin": "paper"},
+    )
+    norm: Norm = Field(
+        default="instance",
+        title="Norm",
+        description="Behind convolutions: of each picture, with or without a scale of channels, "
+        "or none.",
+        json_schema_extra={"labels": {"plain": "Instance, no scale"}},
+    )
 
 
 @node("e2gan.generator", title="Concept generator")
@@ -82,7 +98,9 @@ def e2gan_generator(ctx: Context, p: ConceptGeneratorParams) -> ConceptBase:
     """
     width, heads = _WIDTHS.get(p.preset, (p.width, p.heads))
     blocks = {"blocks_before": p.blocks_before, "blocks_after": p.blocks_after}
-    others = blocks if (p.blocks_before, p.blocks_after) != (2, 1) else {}
+    others: dict[str, Any] = blocks if (p.blocks_before, p.blocks_after) != (2, 1) else {}
+    others |= {} if p.halved else {"halved": False}
+    others |= {} if p.norm == "instance" else {"norm": p.norm}
     recipe = Recipe(
         zoo("concept_generator", width=width, heads=heads, text_dim=p.text_dim, **others)
     )
@@ -121,7 +139,18 @@ class LoadParams(Params):
 
 
 def _base_files(p: LoadParams) -> Iterable[Path]:
-    return [BUNDLED] if p.preset == "bundled" else []
+    folder = _base_folder(p)
+    return [folder, *_places(folder)]
+
+
+def _base_folder(p: LoadParams) -> Path:
+    return BUNDLED if p.folder is None else p.folder.expanduser()
+
+
+def _places(folder: Path) -> list[Path]:
+    """Return where a base's discriminator may lie: inside, or beside an output called base."""
+    beside = [folder.parent / "discriminator"] if folder.name == "base" else []
+    return [folder / "discriminator", *beside]
 
 
 def _is_base(folder: Path) -> bool:
@@ -133,13 +162,43 @@ def _is_base(folder: Path) -> bool:
         return False
 
 
+def _discriminator(ctx: Context, folder: Path) -> Discriminator:
+    """Return the discriminator of a base; an untrained one where none was kept or trained."""
+    for place in _places(folder):
+        if (place / "recipe.json").is_file():
+            found = Discriminator.load(place)
+            if is_trained(found):
+                ctx.log("Its discriminator is here: an adapter may begin with it.")
+                return found
+    ctx.log(
+        "The base has no trained discriminator; a training that needs one begins with a new one."
+    )
+    return _untrained(ctx)
+
+
+def _untrained(ctx: Context) -> Discriminator:
+    made = opponent_of(ctx, ImageToImageParams(), None)
+    return made.with_module(made.module, trained=False)
+
+
+class LoadedBase(NamedTuple):
+    """The base, and the discriminator that it fooled."""
+
+    conceptbase: ConceptBase
+    discriminator: Discriminator
+
+
 @node("e2gan.load", title="Load concept base", views=("table",), reads=_base_files)
-def e2gan_load(ctx: Context, p: LoadParams) -> ConceptBase:
+def e2gan_load(ctx: Context, p: LoadParams) -> LoadedBase:
     """Load a trained base: the bundled one, or the output of a training of your own.
+
+    Its discriminator comes with it where it was trained and kept: in the same folder, or beside it
+    as Train concept base leaves it. Else an untrained one comes out, which counts as none where it
+    is linked.
 
     Source: Gong et al., E2GAN, ICML 2024, sec. 3.2: one base is trained once for all concepts
     """
-    folder = BUNDLED if p.folder is None else p.folder.expanduser()
+    folder = _base_folder(p)
     if not (folder / "recipe.json").is_file():
         raise FretsawError(
             "The bundled base is not part of this installation."
@@ -159,7 +218,7 @@ def e2gan_load(ctx: Context, p: LoadParams) -> ConceptBase:
     ctx.view(Table(title="Concepts of the base", columns=columns, rows=rows), "table")
     weights = sum(parameter.numel() for parameter in base.module.parameters())
     ctx.log(f"{base.label}: {weights:,} weights, trained on {len(known)} concepts.")
-    return base
+    return LoadedBase(base, _discriminator(ctx, folder))
 
 
 class MergeParams(Params):
@@ -200,7 +259,8 @@ def e2gan_merge(
         name = p.concept or next(iter(base.concepts.prompts))
         return fixed(base, base.module, base.concepts.text(name), name)
     adapter.require_base(base)
-    network = attached(base, adapter.ranks, adapter.scale, ctx.seed)
+    form = lora.form_of(adapter.tensors)
+    network = attached(base, adapter.ranks, adapter.scale, ctx.seed, form)
     lora.load_adapter_state(network, adapter.tensors)
     return fixed(base, lora.merged(network), adapter.text, adapter.concept)
 

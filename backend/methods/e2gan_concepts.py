@@ -14,6 +14,7 @@ from backend.core.node import Params, node
 from backend.core.views import Column, Table
 from backend.distill.clusters import choose
 from backend.methods.diffusers import parse_prompts
+from backend.models.text_encoder import TOKENS
 
 
 class ConceptsParams(Params):
@@ -32,6 +33,15 @@ class ConceptsParams(Params):
         title="Text encoder",
         description="MiniLM comes inside a package; CLIP is loaded from a folder.",
         json_schema_extra={"labels": {"minilm": "MiniLM", "clip": "CLIP"}},
+    )
+    tokens: int = Field(
+        default=TOKENS,
+        ge=1,
+        le=77,
+        title="Tokens",
+        description="Of a prompt that the generator sees; longer ones are cut. A base and its "
+        "adapters have the same number.",
+        json_schema_extra={"unit": "tokens"},
     )
     source: str = Field(default="", title="CLIP", description="Its folder or hub id.")
     download: bool = Field(
@@ -73,5 +83,5 @@ def e2gan_concepts(ctx: Context, p: ConceptsParams) -> Concepts:
     columns = [Column(name="Concept"), Column(name="Prompt"), Column(name="Chosen")]
     ctx.view(Table(title="Concepts", columns=columns, rows=rows), "table")
     kept = {names[i]: prompts[i] for i in chosen}
-    texts = encoder.tokens(list(kept.values()))
+    texts = encoder.tokens(list(kept.values()), p.tokens)
     return Concepts(kept, {name: texts[i].clone() for i, name in enumerate(kept)}, encoder.name)

@@ -16,9 +16,9 @@ from backend.concept_values import Adapter, ConceptBase
 from backend.core.context import Context, QuietContext
 from backend.core.views import Column, Table
 from backend.data.pairs import open_pairs
-from backend.methods.e2gan_fit import scratch
+from backend.methods.e2gan_fit import first_opponent, scratch
 from backend.methods.e2gan_parts import Lesson, fixed
-from backend.methods.image_to_image import ImageToImageParams, opponent_of
+from backend.methods.image_to_image import ImageToImageParams
 from backend.models.concept import Prompted
 from backend.train.edit import Edit, EditEpoch
 from backend.train.edits import fit_edits
@@ -172,7 +172,7 @@ def _timed(
     network: nn.Module,
     start: Discriminator | None,
 ) -> _Stopwatch:
-    opponent = opponent_of(ctx, p, start)
+    opponent = first_opponent(ctx, p, start)
     watch = _Stopwatch(ctx, p.small)
     plan = p.model_copy(update={"perceptual": 0.0, "shown": 0}).plan()
     fit_edits(

@@ -14,7 +14,14 @@ from backend.core.context import Context
 from backend.core.node import node
 from backend.core.views import Bars, Column, Table, Verdict
 from backend.distill import lora
-from backend.methods.e2gan_fit import CONCEPT, ConceptParams, freeze_all_but, judged_only, trial
+from backend.methods.e2gan_fit import (
+    CONCEPT,
+    ConceptParams,
+    ConvForm,
+    freeze_all_but,
+    judged_only,
+    trial,
+)
 from backend.methods.e2gan_parts import BLOCKS, attached, groups_of, lesson_of
 from backend.models.concept import GROUPS
 from backend.train.edit import EditEpoch
@@ -67,6 +74,7 @@ class CrucialParams(ConceptParams):
         description="Of the adapters on the crucial parts, and of those that are studied.",
         json_schema_extra={"group": CONCEPT},
     )
+    form: ConvForm = "conv"
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,8 @@ def e2gan_crucial(
         network = copy.deepcopy(base.module)
         if p.trained == "adapters":
             layers = lora.adaptable(base.module, groups)
-            network = attached(base, lora.rank_plan(layers, p.rank), 1.0, ctx.seed)
+            planned = lora.rank_plan(layers, p.rank, p.form)
+            network = attached(base, planned, 1.0, ctx.seed, p.form)
         else:
             freeze_all_but(network, groups)
         with ctx.stage(name, i, len(runs)):
@@ -122,7 +131,7 @@ def e2gan_crucial(
     if not crucial:
         ctx.log("No part is crucial by this measure; the plan is the paper's.", "warning")
     layers = lora.adaptable(base.module, groups_of(",".join(crucial)))
-    ranks = lora.rank_plan(layers, p.rank)
+    ranks = lora.rank_plan(layers, p.rank, p.form)
     record = [
         {
             "part": one.part,
@@ -133,9 +142,8 @@ def e2gan_crucial(
         }
         for one in damages
     ]
-    return RankPlan(
-        ranks, recipe_digest(base.recipe), "crucial parts", lora.count(layers, ranks), record
-    )
+    count = lora.count(layers, ranks, p.form)
+    return RankPlan(ranks, recipe_digest(base.recipe), "crucial parts", count, record, p.form)
 
 
 def _damages(base: ConceptBase, rows: dict[str, EditEpoch]) -> list[Damage]:

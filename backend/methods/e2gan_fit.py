@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,9 @@ from backend.concept_values import ConceptBase
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.data.pairs import PairsManifest, open_pairs
+from backend.distill.lora import Form
 from backend.fields import AUGMENTATION
+from backend.methods.e2gan_parts import is_trained
 from backend.methods.image_to_image import (
     ImageToImageParams,
     distance_of,
@@ -33,6 +35,19 @@ LEAST_SIDE = 16
 """Pixels: at an eighth of less, norms have a single number to look at."""
 CONCEPT = "Concept"
 
+ConvForm = Annotated[
+    Form,
+    Field(
+        title="On convolutions",
+        description="An adapter is a k x k convolution to its rank and a 1 x 1 one, or two "
+        "matrices whose product is reshaped to the kernel: more numbers at one rank. A linked plan "
+        "of ranks brings its own.",
+        json_schema_extra={
+            "group": CONCEPT,
+            "labels": {"conv": "Two convolutions", "matrix": "Two matrices"},
+        },
+    ),
+]
 After = Callable[[EditEpoch, nn.Module], None]
 
 
@@ -105,7 +120,7 @@ def fit_concepts(
             "There are no validation pairs to tell when the goal is reached.",
             "Give the photos a validation share, or leave the goal empty.",
         )
-    opponent = opponent_of(ctx, p, start)
+    opponent = first_opponent(ctx, p, start)
     distance = distance_of(ctx, p)
 
     def ended(row: EditEpoch, kept: nn.Module) -> None:
@@ -126,6 +141,13 @@ def fit_concepts(
         until=None if stop_at is None else lambda row: is_reached(row, stop_at),
     )
     return opponent.with_module(opponent.module.cpu(), trained=p.adversarial > 0), epochs
+
+
+def first_opponent(
+    ctx: Context, p: ImageToImageParams, start: Discriminator | None
+) -> Discriminator:
+    """Return the discriminator to train: a copy of ``start`` if that was trained, or a new one."""
+    return opponent_of(ctx, p, start if start is not None and is_trained(start) else None)
 
 
 def is_reached(row: EditEpoch, goal: float) -> bool:

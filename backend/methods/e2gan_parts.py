@@ -16,7 +16,7 @@ from backend.distill import lora
 from backend.models.concept import GROUPS, fix_concept
 from backend.models.recipe import apply
 from backend.models.seeded import seeded
-from backend.values import Generator, Pairs
+from backend.values import Discriminator, Generator, Pairs
 
 BLOCKS = "rb"
 """Both parts of residual blocks, which the paper speaks of as one."""
@@ -34,11 +34,22 @@ class Lesson(NamedTuple):
     manifest: PairsManifest
 
 
-def attached(base: ConceptBase, ranks: Mapping[str, int], scale: float, seed: int) -> nn.Module:
+def attached(
+    base: ConceptBase,
+    ranks: Mapping[str, int],
+    scale: float,
+    seed: int,
+    form: lora.Form = "conv",
+) -> nn.Module:
     """Return a copy of the base network with fresh adapters; only these can be trained."""
     with seeded(seed):
-        plan = {"ranks": dict(ranks), "scale": scale}
+        plan = {"ranks": dict(ranks), "scale": scale, "form": form}
         return lora.fuse(apply(base.module, base.recipe, "lora.attach", plan)[0])
+
+
+def is_trained(one: Discriminator) -> bool:
+    """Whether there is something to go on from."""
+    return one.facts.get("trained") is not False
 
 
 def fixed(
@@ -73,20 +84,22 @@ def groups_of(text: str) -> tuple[str, ...]:
     return tuple(one for one in GROUPS if one in wanted)
 
 
-def ranks_for(base: ConceptBase, rank: int, parts: str, plan: RankPlan | None) -> dict[str, int]:
-    """Return the rank of each layer: those of ``plan``, else ``rank`` for all layers of ``parts``.
+def ranks_for(
+    base: ConceptBase, rank: int, parts: str, form: lora.Form, plan: RankPlan | None
+) -> tuple[dict[str, int], lora.Form]:
+    """Return the rank of each layer and the form: those of ``plan``, else the given ones.
 
     Raises:
         FretsawError: the plan was made for another network.
     """
     if plan is None:
-        return lora.rank_plan(lora.adaptable(base.module, groups_of(parts)), rank)
+        return lora.rank_plan(lora.adaptable(base.module, groups_of(parts)), rank, form), form
     if plan.recipe != recipe_digest(base.recipe):
         raise FretsawError(
             f"The plan of ranks was made for another network than {base.label}.",
             "Link the same base to the node that plans the ranks.",
         )
-    return dict(plan.ranks)
+    return dict(plan.ranks), plan.form
 
 
 def listed_ranks(text: str, layers: Mapping[str, nn.Module]) -> dict[str, int]:
@@ -176,7 +189,13 @@ def require_texts(base: ConceptBase, concepts: Concepts) -> None:
             "The texts of the concepts are of several lengths.",
             "Let one node read all prompts.",
         )
-    length = next(iter(shapes))[1]
+    count, length = next(iter(shapes))
+    known = {len(text) for text in base.concepts.texts.values()} if base.concepts else set()
+    if known and count not in known:
+        raise FretsawError(
+            f"{base.label} was trained on texts of {min(known)} tokens, these have {count}.",
+            "Choose the same number of tokens for both.",
+        )
     if length != reads:
         raise FretsawError(
             f"{base.label} reads token vectors of {reads} numbers; those of {concepts.encoder} "

@@ -54,7 +54,7 @@ def e2gan_ranks(
             )
         layers = {name: base.module.get_submodule(name) for name in groups.ranks}
     if p.mode == "bundled":
-        return _bundled(ctx, base)
+        return _bundled(ctx, p, base)
     trials: list[Trial] = []
     if p.mode == "searched":
         ranks, trials = RankSearch(ctx, p, base, layers, start).run(concepts, pairs or [])
@@ -65,7 +65,7 @@ def e2gan_ranks(
         ranks = _capped(p, layers, listed_ranks(p.by_hand, layers))
     else:
         ranks = _capped(p, layers, dict.fromkeys(layers, p.rank))
-    count, limit = lora.count(layers, ranks), budget_of(p, base)
+    count, limit = lora.count(layers, ranks, p.form), budget_of(p, base)
     if count > limit and p.mode == "energy":
         raise FretsawError(
             f"Rank 1 in every layer takes {count:,} numbers, above the budget of {limit:,}.",
@@ -73,15 +73,17 @@ def e2gan_ranks(
         )
     if count > limit:
         ctx.log(f"The plan has {count:,} numbers, more than the {limit:,} wanted.", "warning")
-    _tell(ctx, base, ranks)
     record = [asdict(one) for one in trials]
-    return RankPlan(ranks, recipe_digest(base.recipe), p.mode, count, record)
+    plan = RankPlan(ranks, recipe_digest(base.recipe), p.mode, count, record, p.form)
+    _tell(ctx, base, plan)
+    return plan
 
 
 def _capped(
     p: RanksParams, layers: Mapping[str, nn.Module], ranks: Mapping[str, int]
 ) -> dict[str, int]:
-    return lora.rank_plan(layers, {name: min(rank, p.most) for name, rank in ranks.items()})
+    capped = {name: min(rank, p.most) for name, rank in ranks.items()}
+    return lora.rank_plan(layers, capped, p.form)
 
 
 def _by_energy(
@@ -106,7 +108,7 @@ def _by_energy(
     limit = budget_of(p, base)
 
     def at(share: float) -> dict[str, int]:
-        found = lora.ranks_by_energy(base.module, tuned.module, layers, share)
+        found = lora.ranks_by_energy(base.module, tuned.module, layers, share, p.form)
         return _capped(p, layers, found)
 
     ranks = at(p.energy)
@@ -116,9 +118,9 @@ def _by_energy(
             "Tune it first.",
         )
     low, high = 0.0, p.energy
-    for _ in range(20 if lora.count(layers, ranks) > limit else 0):
+    for _ in range(20 if lora.count(layers, ranks, p.form) > limit else 0):
         middle = (low + high) / 2
-        fits = lora.count(layers, at(middle)) <= limit
+        fits = lora.count(layers, at(middle), p.form) <= limit
         low, high = (middle, high) if fits else (low, middle)
         ranks = at(low)
     kept = min(p.energy, high)
@@ -128,7 +130,7 @@ def _by_energy(
     return ranks
 
 
-def _bundled(ctx: Context, base: ConceptBase) -> RankPlan:
+def _bundled(ctx: Context, p: RanksParams, base: ConceptBase) -> RankPlan:
     """Return the plan that was searched for the bundled base, trials and all."""
     if not (BUNDLED / "ranks.json").is_file():
         raise FretsawError(
@@ -140,18 +142,29 @@ def _bundled(ctx: Context, base: ConceptBase) -> RankPlan:
             f"The bundled plan of ranks is for the bundled base, not for {base.label}.",
             "Link the bundled base, or search for ranks.",
         )
-    _tell(ctx, base, plan.ranks)
+    if plan.form != p.form:
+        raise FretsawError(
+            "The bundled ranks are for adapters of another form on convolutions.",
+            "Choose the other form, or search for ranks.",
+        )
+    _tell(ctx, base, plan)
     return plan
 
 
-def _tell(ctx: Context, base: ConceptBase, ranks: Mapping[str, int]) -> None:
+def _tell(ctx: Context, base: ConceptBase, plan: RankPlan) -> None:
+    ranks, form = plan.ranks, plan.form
     layers = {name: base.module.get_submodule(name) for name in ranks}
-    count = lora.count(layers, ranks)
+    count = lora.count(layers, ranks, form)
     weights = sum(one.numel() for one in base.module.parameters())
     ctx.metric(0, parameters=count, percent=100 * count / weights)
     ctx.log(f"{count:,} numbers in {len(ranks)} layers, {100 * count / weights:.2f} % of the base.")
     rows: list[list[str | float | int | None]] = [
-        [name, rank, lora.most_rank(layers[name]), lora.parameters_of(layers[name], rank)]
+        [
+            name,
+            rank,
+            lora.most_rank(layers[name], form),
+            lora.parameters_of(layers[name], rank, form),
+        ]
         for name, rank in ranks.items()
     ]
     columns = [

@@ -17,7 +17,7 @@ from backend.core.errors import FretsawError
 from backend.core.views import Column, Lines, Series, Table
 from backend.distill import lora
 from backend.distill.rank_search import Search, Trial, search
-from backend.methods.e2gan_fit import ConceptParams, judged_only, trial
+from backend.methods.e2gan_fit import ConceptParams, ConvForm, judged_only, trial
 from backend.methods.e2gan_parts import Lesson, attached, lesson_of
 from backend.train.gan_guard import CollapseError
 from backend.values import Discriminator, Pairs
@@ -66,6 +66,7 @@ class RanksParams(ConceptParams):
         description="Adapted parts, with commas between; empty: all but residual blocks.",
         json_schema_extra={"origin": "paper"},
     )
+    form: ConvForm = "conv"
     budget: int | None = Field(
         default=None,
         ge=1,
@@ -177,14 +178,15 @@ class RankSearch:
         p = self.p
         most = {
             part: min(
-                p.most, max(lora.most_rank(m) for n, m in self.layers.items() if _of(n, part))
+                p.most,
+                max(lora.most_rank(m, p.form) for n, m in self.layers.items() if _of(n, part)),
             )
             for part in self.parts
         }
         return search(
             {part: min(p.rank, most[part]) for part in self.parts},
             self._score,
-            lambda ranks: lora.count(self.layers, self.ranks_of(ranks)),
+            lambda ranks: lora.count(self.layers, self.ranks_of(ranks), p.form),
             budget=budget_of(p, self.base),
             tau=p.tau,
             most=most,
@@ -196,7 +198,7 @@ class RankSearch:
 
     def ranks_of(self, by_part: Mapping[str, int]) -> dict[str, int]:
         """Return the rank of each layer."""
-        return lora.rank_plan(self.layers, by_part)
+        return lora.rank_plan(self.layers, by_part, self.p.form)
 
     def _begin_round(self, plans: list[dict[str, int]]) -> None:
         self.round += 1
@@ -217,7 +219,8 @@ class RankSearch:
 
     def _trained(self, by_part: dict[str, int], lesson: Lesson) -> float:
         """Return the validation L1 after a short training; infinite where it broke."""
-        network = attached(self.base, self.ranks_of(by_part), 1.0, self.ctx.seed)
+        ranks = self.ranks_of(by_part)
+        network = attached(self.base, ranks, 1.0, self.ctx.seed, self.p.form)
         if lesson.name in self.accepted:
             lora.load_grown(network, self.accepted[lesson.name])
         try:

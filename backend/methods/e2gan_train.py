@@ -18,6 +18,7 @@ from backend.distill import lora
 from backend.methods.e2gan_cost import measured, saved_bytes
 from backend.methods.e2gan_fit import (
     CONCEPT,
+    ConvForm,
     GoalParams,
     fit_concepts,
     freeze_all_but,
@@ -123,6 +124,7 @@ class AdaptParams(GoalParams):
         description="Of the change of weights.",
         json_schema_extra={"group": CONCEPT},
     )
+    form: ConvForm = "conv"
     meter: bool = Field(
         default=True,
         title="Cost meter",
@@ -156,8 +158,8 @@ def e2gan_adapt(
     Source: Gong et al., E2GAN, ICML 2024, sec. 3.3
     """
     lesson = lesson_of(ctx, base, concepts, pairs, p.concept)
-    chosen = ranks_for(base, p.rank, p.parts, ranks)
-    module = Prompted(attached(base, chosen, p.scale, ctx.seed), lesson.text[None])
+    chosen, form = ranks_for(base, p.rank, p.parts, p.form, ranks)
+    module = Prompted(attached(base, chosen, p.scale, ctx.seed, form), lesson.text[None])
     shown = Snapshots(ctx, fixed(base, base.module, lesson.text, lesson.name))
 
     def made(**facts: Any) -> Adapter:

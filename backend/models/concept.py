@@ -9,7 +9,7 @@ the transformer block are ours.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ from backend.models.registry import network
 
 GROUPS = ("down", "rb_before", "ds", "tb", "us", "rb_after", "up")
 """Parts of the generator, in order: the names of its children."""
+Norm = Literal["instance", "plain", "none"]
+"""Instance norm with or without a scale and shift of each channel, or none. Norms that keep means
+of a training are not offered: an adapter would change them, and they are not stored with it."""
 
 
 class ConceptGenerator(nn.Module):
@@ -31,22 +34,35 @@ class ConceptGenerator(nn.Module):
     needed any more.
     """
 
-    def __init__(self, width: int, heads: int, text_dim: int, blocks: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        text_dim: int,
+        blocks: tuple[int, int],
+        halved: bool = True,
+        norm: Norm = "instance",
+    ) -> None:
         super().__init__()
         w, c = width, 4 * width
         self.down = nn.Sequential(
-            *_conv(3, w, 7), *_conv(w, 2 * w, 3, stride=2), *_conv(2 * w, c, 3, stride=2)
+            *_conv(3, w, 7, norm=norm),
+            *_conv(w, 2 * w, 3, stride=2, norm=norm),
+            *_conv(2 * w, c, 3, stride=2, norm=norm),
         )
-        self.rb_before = nn.Sequential(*(ResidualBlock(c) for _ in range(blocks[0])))
-        self.ds = nn.Sequential(*_conv(c, c, 3, stride=2))
+        self.rb_before = nn.Sequential(*(ResidualBlock(c, norm) for _ in range(blocks[0])))
+        self.ds = nn.Sequential(*_conv(c, c, 3, stride=2 if halved else 1, norm=norm))
         self.tb = TransformerBlock(c, heads, text_dim)
-        self.us = nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), *_conv(c, c, 3))
-        self.rb_after = nn.Sequential(*(ResidualBlock(c) for _ in range(blocks[1])))
+        self.us = nn.Sequential(
+            nn.Upsample(scale_factor=2, mode="nearest") if halved else nn.Identity(),
+            *_conv(c, c, 3, norm=norm),
+        )
+        self.rb_after = nn.Sequential(*(ResidualBlock(c, norm) for _ in range(blocks[1])))
         self.up = nn.Sequential(
             nn.Upsample(scale_factor=2, mode="nearest"),
-            *_conv(c, 2 * w, 3),
+            *_conv(c, 2 * w, 3, norm=norm),
             nn.Upsample(scale_factor=2, mode="nearest"),
-            *_conv(2 * w, w, 3),
+            *_conv(2 * w, w, 3, norm=norm),
             nn.ReflectionPad2d(3),
             nn.Conv2d(w, 3, 7),
             nn.Tanh(),
@@ -62,9 +78,10 @@ class ConceptGenerator(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with norms beside the identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm = "instance") -> None:
         super().__init__()
-        self.body = nn.Sequential(*_conv(channels, channels, 3), *_conv(channels, channels, 3)[:-1])
+        layers = [layer for _ in range(2) for layer in _conv(channels, channels, 3, norm=norm)]
+        self.body = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
@@ -157,6 +174,8 @@ def concept_generator(
     text_dim: Annotated[int, "Length of one text token's vector."] = 384,
     blocks_before: Annotated[int, "Residual blocks before the transformer block."] = 2,
     blocks_after: Annotated[int, "Residual blocks after it."] = 1,
+    halved: Annotated[bool, "Halve the map around the transformer block."] = True,
+    norm: Annotated[Norm, "Norm behind convolutions."] = "instance",
 ) -> nn.Module:
     """Text-conditioned generator of E2GAN."""
     require_positive("concept_generator", width=width, heads=heads, text_dim=text_dim)
@@ -165,7 +184,7 @@ def concept_generator(
             f"{4 * width} channels cannot be shared by {heads} heads; choose a number of heads "
             "that divides them."
         )
-    return ConceptGenerator(width, heads, text_dim, (blocks_before, blocks_after))
+    return ConceptGenerator(width, heads, text_dim, (blocks_before, blocks_after), halved, norm)
 
 
 @transform("concept.fix", version=1)
@@ -199,12 +218,14 @@ def _transformer(module: nn.Module) -> TransformerBlock:
     return block
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+def _conv(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, norm: Norm = "instance"
+) -> list[nn.Module]:
     # Reflection as a module of its own: the adapters' convolutions take over stride and padding
     # of a layer, but not its padding mode.
     return [
         nn.ReflectionPad2d(kernel // 2),
         nn.Conv2d(inputs, outputs, kernel, stride),
-        nn.InstanceNorm2d(outputs, affine=True),
+        nn.Identity() if norm == "none" else nn.InstanceNorm2d(outputs, affine=norm == "instance"),
         nn.ReLU(),
     ]

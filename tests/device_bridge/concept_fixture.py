@@ -16,13 +16,14 @@ from tests.methods.test_e2gan import adapter, base
 
 
 class Exported:
-    """A folder with one concept of the base and two adapters, and what torch makes of them."""
+    """One concept of the base, an adapter of either form, and what torch makes of them."""
 
     def __init__(self, folder: Path, **own: Any) -> None:
         """``own`` are parameters of the base's generator."""
         self.folder = folder
         self.base: ConceptBase = base(**own)
-        self.adapters: list[Adapter] = [adapter(self.base, 1, 0.5), adapter(self.base, 2)]
+        matrix = adapter(self.base, 2, form="matrix")
+        self.adapters: list[Adapter] = [adapter(self.base, 1, 0.5), matrix]
         made = folder / "made"
         made.mkdir()
         params = ConceptsExportParams(concepts="all")

@@ -117,8 +117,9 @@ CASES: dict[str, Case] = {
         requires="minilm",
     ),
     "e2gan.crucial": Case(
-        {**E2GAN_EDIT, "alone": False},
+        {**E2GAN_EDIT, "crops": 1, "alone": False},
         {"base": BASE, "concepts": CONCEPTS, "pairs": CONCEPT_PAIRS},
+        trains=True,
         requires="minilm",
     ),
     "e2gan.generator": Case(E2GAN),

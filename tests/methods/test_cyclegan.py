@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from backend.core.context import QuietContext
+from backend.core.errors import FretsawError
 from backend.data.photos import photos
 from backend.data.vision import open_split
 from backend.methods.cat import (
@@ -26,7 +27,7 @@ from backend.methods.cat_distill import DistillParams, cat_distill
 from backend.methods.cyclegan import CycleParams, CycleTrained, train_cyclegan
 from backend.methods.generators import GeneratorParams, generator
 from backend.methods.pairs import PairsParams, pairs
-from backend.train.cycle_judge import GRID
+from backend.train.cycle_judge import GRID, CycleJudge
 from backend.train.cycle_losses import Cycle, CyclePlan, PicturePool, of_generators
 from backend.train.cycles import fit_cycles
 from backend.train.edit import Edit
@@ -75,7 +76,7 @@ def test_it_learns_the_tint_that_the_sets_differ_by(
 ) -> None:
     model = start(norm="none", shortcut=True)
     ctx, out = trained(
-        tmp_path, sets, model, epochs=24, lr=6e-3, identity=0.0, cycle_a=2, cycle_b=2
+        tmp_path, sets, model, epochs=12, lr=1e-2, identity=0.0, cycle_a=2, cycle_b=2
     )
     cold = open_split(sets[0].manifest, "test")
     pixels = cold.take(np.arange(len(cold)))
@@ -86,7 +87,7 @@ def test_it_learns_the_tint_that_the_sets_differ_by(
     assert warmth > 0.2, "red came up against blue, as in set B"
     assert (back - x).abs().mean() < 0.5 * (made - x).abs().mean()
     errors = ctx.named("val_cycle")
-    assert len(errors) == 24
+    assert len(errors) == 12
     assert errors[-1] < errors[0]
 
 
@@ -216,6 +217,34 @@ def test_networks_that_cannot_undo_each_other_are_refused(
         trained(tmp_path, sets, replace(start(), low=0.0))
     with pytest.raises(TrainError, match="too small"):
         trained(tmp_path, sets, replace(start(), multiple=64))
+
+
+def test_what_cannot_be_trained_on_or_judged_is_said(
+    sets: tuple[Data, Data], tmp_path: Path
+) -> None:
+    teacher = cat_teacher(
+        QuietContext(0), TeacherParams(size=16, width=4, blocks=1, reduction=1, norm="instance")
+    )
+    with pytest.raises(FretsawError, match="need pictures of 12 pixels; training sees 8"):
+        trained(tmp_path, sets, teacher, crop=8)
+    with pytest.raises(TrainError, match=r"cannot score pictures of 16 x 16.*fewer layers"):
+        trained(tmp_path, sets, start(), disc_layers=6)
+    ctx, _ = trained(tmp_path, (sets[0], sets[0]), start(), epochs=1)
+    assert any("are the same pictures" in words for words in ctx.words)
+
+
+def test_kid_stands_beside_that_of_untouched_pictures(
+    sets: tuple[Data, Data], tmp_path: Path
+) -> None:
+    opened = tuple(open_split(one.manifest, "test") for one in sets)
+    ctx, same = Watching(tmp_path), torch.nn.Identity()
+    edit = Edit(same, start().image)
+    found = CycleJudge(ctx, edit, edit, opened, 0, lambda x: x.mean((1, 2)) / 64)(
+        Cycle(same, same, same, same), 0
+    )
+    assert found["val_kid_untouched"] > 0
+    assert found["val_kid_b"] == pytest.approx(found["val_kid_untouched"]), "it leaves A alone"
+    assert ctx.named("val_kid_untouched")
 
 
 def test_cat_distils_one_direction_of_it_with_the_real_pictures_of_its_target(

@@ -24,7 +24,7 @@ def test_an_own_adapter_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
 def test_every_bundled_adapter_fits_the_bundled_base() -> None:
     from backend.methods.e2gan import LoadParams, e2gan_load
 
-    of = e2gan_load(QuietContext(), LoadParams())
+    of = e2gan_load(QuietContext(), LoadParams()).conceptbase
     assert bundled()
     for name in bundled():
         e2gan_adapter(QuietContext(), AdapterParams(concept=name)).require_base(of)

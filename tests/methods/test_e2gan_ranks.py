@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from backend.methods.e2gan_crucial import CrucialParams, e2gan_crucial
 from backend.methods.e2gan_fit import trial
 from backend.methods.e2gan_ranks import RanksParams, e2gan_ranks
 from backend.methods.e2gan_train import TuneParams, e2gan_tune
+from backend.models.errors import RecipeError
 from backend.train.edit import EditEpoch
 from backend.train.gan_guard import CollapseError
 from backend.values import Pairs
@@ -47,19 +49,52 @@ def test_e2gan_p5_plans_without_a_search_give_each_layer_its_rank() -> None:
             e2gan_ranks(ctx, RanksParams(mode="by hand", by_hand=text), base())
 
 
+def test_a_plan_of_two_matrices_counts_and_caps_them(pairs: Pairs, monkeypatch) -> None:
+    ctx, of = Telling(), base()
+    params = RanksParams(mode="uniform", rank=4, form="matrix", budget_percent=90)
+    plan = e2gan_ranks(ctx, params, of)
+    assert plan.form == "matrix"
+    assert plan.ranks["down.1"] == 3, "no more than it has channels"
+    assert plan.parameters == lora.count(LAYERS, plan.ranks, "matrix") == ctx.last("parameters")
+    assert plan.parameters > lora.count(LAYERS, plan.ranks)
+    rows = {row[0]: row[1:] for row in ctx.views["ranks"].rows}
+    assert rows["ds.1"] == [4, 16, 4 * 9 * (16 + 16)]
+    tried: list[str] = []
+
+    def judged(ctx, p, base, network, text, manifest, start) -> EditEpoch:
+        tried.append(lora.form_of(lora.adapter_state(network)))
+        return EditEpoch(0, 0.0, 0.0, val_l1=0.3)
+
+    monkeypatch.setattr(searching, "trial", judged)
+    limit = int(1.2 * lora.count(LAYERS, lora.rank_plan(LAYERS, 1, "matrix"), "matrix"))
+    found = e2gan_ranks(
+        ctx, RanksParams(**QUICK, form="matrix", budget=limit), of, texts("warm"), [pairs]
+    )
+    assert found.form == "matrix"
+    assert len(tried) > 1
+    assert set(tried) == {"matrix"}
+    assert max(one["parameters"] for one in found.trials) <= limit
+    monkeypatch.setattr(study, "trial", judged)
+    parts = CrucialParams(**QUICK, form="matrix", trained="adapters", alone=False)
+    assert e2gan_crucial(ctx, parts, of, texts("warm"), pairs).form == "matrix"
+    assert set(tried) == {"matrix"}
+
+
 def test_e2gan_p6_the_search_keeps_to_its_budget_and_records_every_trial(pairs: Pairs) -> None:
     of, ctx = base(), Telling()
-    limit = int(1.3 * lora.count(LAYERS, lora.rank_plan(LAYERS, 1)))
-    params = RanksParams(**QUICK, budget=limit, tau=0.0, most=4)
+    layers = {n: m for n, m in LAYERS.items() if n.split(".")[0] in ("tb", "up")}
+    limit = int(1.7 * lora.count(layers, lora.rank_plan(layers, 1)))
+    quick = {**QUICK, "epochs": 1}
+    params = RanksParams(**quick, budget=limit, tau=0.0, most=4, parts="tb,up")
     found = e2gan_ranks(ctx, params, of, texts("warm"), [pairs])
     assert found.mode == "searched"
-    assert found.parameters == lora.count(LAYERS, found.ranks) <= limit
+    assert found.parameters == lora.count(layers, found.ranks) <= limit
     assert all(one["parameters"] <= limit for one in found.trials)
     kept = [one for one in found.trials if one["accepted"]]
     assert kept[0]["grown"] == ""
     scores = [one["score"] for one in kept]
     assert scores == sorted(scores, reverse=True)
-    assert lora.rank_plan(LAYERS, kept[-1]["ranks"]) == found.ranks
+    assert lora.rank_plan(layers, kept[-1]["ranks"]) == found.ranks
     assert len(ctx.views["trials"].rows) == len(found.trials)
     assert [one.name for one in ctx.views["curve"].series] == ["kept", "tried"]
     assert sum(row[-1] == "yes" for row in ctx.views["trials"].rows) == len(kept)
@@ -119,6 +154,13 @@ def test_a_trial_that_breaks_does_not_end_the_search(
     assert any("A trial broke" in one for one in ctx.words)
     found.save(tmp_path)
     assert RankPlan.load(tmp_path) == found
+    record = json.loads((tmp_path / "ranks.json").read_text())
+    del record["form"]
+    (tmp_path / "ranks.json").write_text(json.dumps(record))
+    assert RankPlan.load(tmp_path) == found, "plans of before say no form"
+    (tmp_path / "ranks.json").write_text(json.dumps({**record, "form": "odd"}))
+    with pytest.raises(RecipeError, match="unknown form"):
+        RankPlan.load(tmp_path)
     with pytest.raises(CollapseError):
         e2gan_ranks(ctx, params.model_copy(update={"rank": 2}), base(), texts("warm"), [pairs])
 
@@ -169,6 +211,8 @@ def test_the_bundled_plan_is_for_its_base_alone(tmp_path: Path, monkeypatch) -> 
     plan = RankPlan({"tb.q1": 3}, recipe_digest(of.recipe), "searched", 96, [{"score": 0.1}])
     plan.save(tmp_path)
     assert e2gan_ranks(ctx, params, of) == plan
+    with pytest.raises(FretsawError, match="another form"):
+        e2gan_ranks(ctx, RanksParams(mode="bundled", form="matrix"), of)
     RankPlan(plan.ranks, "another", "searched", 96).save(tmp_path)
     with pytest.raises(FretsawError, match="for the bundled base"):
         e2gan_ranks(ctx, params, of)

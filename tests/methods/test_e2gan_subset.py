@@ -133,13 +133,16 @@ def test_e2gan_p8_of_prompts_that_mean_the_same_one_is_chosen(monkeypatch) -> No
     known = texts("x")
     monkeypatch.setattr(TextEncoder, "embed", embed)
     monkeypatch.setattr(
-        TextEncoder, "tokens", lambda self, p: known.text("x")[None].repeat(len(p), 1, 1)
+        TextEncoder,
+        "tokens",
+        lambda self, p, length: known.text("x")[None, :length].repeat(len(p), 1, 1),
     )
     stub = TextEncoder("stub", 6, None, None)
     monkeypatch.setattr(text_encoder, "minilm", lambda **options: stub)
     prompts = "; ".join(f"{letter}{i}: {letter} {i}" for letter in "abc" for i in range(4))
     ctx = Telling()
-    found = e2gan_concepts(ctx, ConceptsParams(prompts=prompts, count=3))
+    found = e2gan_concepts(ctx, ConceptsParams(prompts=prompts, count=3, tokens=2))
+    assert {text.shape for text in found.texts.values()} == {(2, 6)}
     assert {name[0] for name in found.prompts} == {"a", "b", "c"}
     assert sum(row[2] == "yes" for row in ctx.views["table"].rows) == 3
 

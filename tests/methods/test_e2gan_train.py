@@ -33,6 +33,7 @@ from tests.methods.concepts import QUICK, Telling, adapter, base, negative, pair
 from tests.methods.test_image_to_image import warm
 
 PLAIN = {**QUICK, "meter": False}
+FORMS = pytest.mark.parametrize("form", ["conv", "matrix"])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def picture(seed: int = 1) -> torch.Tensor:
 def test_a_base_learns_two_concepts_by_their_texts(tmp_path: Path, pairs: Pairs) -> None:
     sets = [pairs, pairs_of(tmp_path, "negative", negative), pairs_of(tmp_path, "odd", warm)]
     ctx = Telling(folder=tmp_path)
-    params = ImageToImageParams(**{**QUICK, "epochs": 30, "batch": 4})
+    params = ImageToImageParams(**{**QUICK, "epochs": 20, "batch": 4})
     known = texts("warm", "negative", "dawn")
     of = e2gan_base(ctx, params, base(), known, sets).base
     assert of.concepts is not None
@@ -64,20 +65,23 @@ def test_a_base_learns_two_concepts_by_their_texts(tmp_path: Path, pairs: Pairs)
     assert losses[-1] < 0.8 * losses[0]
 
 
+@FORMS
 def test_e2gan_p1_p2_an_adapter_begins_as_the_base_and_leaves_it_frozen(
-    tmp_path: Path, pairs: Pairs
+    form: lora.Form, tmp_path: Path, pairs: Pairs
 ) -> None:
     of, ctx = base(), Telling(folder=tmp_path)
-    ranks = lora.rank_plan(lora.adaptable(of.module), 2)
-    fresh = attached(of, ranks, 1.0, 0)
+    ranks = lora.rank_plan(lora.adaptable(of.module), 2, form)
+    fresh = attached(of, ranks, 1.0, 0, form)
     text = texts("warm").text("warm")[None]
     with torch.no_grad():
         same = fresh.eval()(picture(), text) - of.module.eval()(picture(), text)
     assert same.abs().max() < 1e-5, "B is zero"
     before = {k: t.clone() for k, t in of.module.state_dict().items()}
-    made = e2gan_adapt(ctx, AdaptParams(**PLAIN, rank=2), of, texts("warm"), pairs).adapter
+    params = AdaptParams(**PLAIN, rank=2, form=form)
+    made = e2gan_adapt(ctx, params, of, texts("warm"), pairs).adapter
     layers = lora.adaptable(of.module)
-    assert made.parameters == lora.count(layers, ranks) == ctx.last("trained_parameters")
+    assert made.parameters == lora.count(layers, ranks, form) == ctx.last("trained_parameters")
+    assert lora.form_of(made.tensors) == form
     assert ctx.last("stored_parameters") == made.parameters
     assert ctx.last("train_seconds") > 0
     merged = e2gan_merge(ctx, MergeParams(), of, made).module.state_dict()
@@ -87,11 +91,13 @@ def test_e2gan_p1_p2_an_adapter_begins_as_the_base_and_leaves_it_frozen(
     assert all(not torch.equal(merged[k], before[k]) for k in adapted)
 
 
+@FORMS
 def test_e2gan_p4_p10_a_trained_adapter_works_on_a_second_base_and_after_another_one(
-    tmp_path: Path, pairs: Pairs
+    form: lora.Form, tmp_path: Path, pairs: Pairs
 ) -> None:
     of, ctx = base(), Telling(folder=tmp_path)
-    made = e2gan_adapt(ctx, AdaptParams(**PLAIN), of, texts("warm"), pairs).adapter
+    params = AdaptParams(**{**PLAIN, "epochs": 1}, form=form)
+    made = e2gan_adapt(ctx, params, of, texts("warm"), pairs).adapter
     (tmp_path / "a").mkdir()
     made.save(tmp_path / "a")
     header = int.from_bytes((tmp_path / "a" / TENSORS).read_bytes()[:8], "little")
@@ -100,7 +106,7 @@ def test_e2gan_p4_p10_a_trained_adapter_works_on_a_second_base_and_after_another
     assert ctx.last("stored_bytes") == sum(one.stat().st_size for one in files)
     with torch.no_grad():
         first = e2gan_merge(ctx, MergeParams(), of, made).module(picture())
-        other = e2gan_merge(ctx, MergeParams(), of, adapter(of, 2)).module(picture())
+        other = e2gan_merge(ctx, MergeParams(), of, adapter(of, 2, form=form)).module(picture())
         again = e2gan_merge(ctx, MergeParams(), base(), Adapter.load(tmp_path / "a"))
     assert torch.equal(again.module(picture()), first)
     assert (first - other).abs().max() > 1e-2
@@ -112,6 +118,11 @@ def test_e2gan_p5_a_linked_plan_decides_every_rank(tmp_path: Path, pairs: Pairs)
     params = AdaptParams(**PLAIN, rank=5)
     made = e2gan_adapt(ctx, params, of, texts("warm"), pairs, ranks=plan).adapter
     assert made.ranks == plan.ranks == lora.ranks_of(made.tensors)
+    matrices = replace(plan, form="matrix")
+    of_two = AdaptParams(**{**PLAIN, "epochs": 1})
+    two = e2gan_adapt(ctx, of_two, of, texts("warm"), pairs, ranks=matrices).adapter
+    assert two.ranks == plan.ranks
+    assert lora.form_of(two.tensors) == "matrix", "the plan brings the form"
     blocks = AdaptParams(**{**PLAIN, "epochs": 1}, rank=64, parts="rb")
     capped = e2gan_adapt(ctx, blocks, of, texts("warm"), pairs).adapter
     assert {name.split(".")[0] for name in capped.ranks} == {"rb_before", "rb_after"}
@@ -215,8 +226,11 @@ def test_features_can_be_compared_and_a_discriminator_be_gone_on_with(
     assert {"perceptual", "adversarial", "train_seconds"} <= {k for _, r in ctx.metrics for k in r}
     second = e2gan_adapt(ctx, params, of, texts("warm"), pairs, start=first.discriminator)
     assert second.discriminator.facts["trained"] is True
-    states = [one.discriminator.module.state_dict() for one in (first, second)]
+    frozen = params.model_copy(update={"lr_discriminator": 0.0})
+    third = e2gan_adapt(ctx, frozen, of, texts("warm"), pairs, start=first.discriminator)
+    states = [dict(one.discriminator.module.named_parameters()) for one in (first, second, third)]
     assert any(not torch.equal(states[0][k], t) for k, t in states[1].items())
+    assert all(torch.equal(states[0][k], t) for k, t in states[2].items()), "no rate freezes it"
 
 
 def test_one_list_of_prompts_serves_pairs_and_concepts(tmp_path: Path, pairs: Pairs) -> None:
@@ -246,6 +260,7 @@ def test_what_cannot_be_trained_is_told_in_a_sentence(tmp_path: Path, pairs: Pai
     cases = [
         (texts("warm", encoder="clip"), pairs, go, "trained on texts of random"),
         (texts("warm", dim=8), pairs, go, "reads token vectors of 6"),
+        (texts("warm", length=4), pairs, go, "texts of 5 tokens, these have 4"),
         (texts(), pairs, go, "share 0"),
         (texts("a", "b"), pairs, go, "share 0"),
         (texts("warm"), Pairs(PairsManifest("x", (32, 32), ())), go, "pairs are of nothing"),

@@ -18,7 +18,7 @@ from backend.core.errors import FretsawError
 from backend.data.preprocess import ImageInput
 from backend.distill import lora
 from backend.export import concept_file, concepts
-from backend.export.concept_file import ConceptError
+from backend.export.concept_file import TEXT_LAYERS, ConceptError
 from backend.export.slots import Slot
 from backend.methods.e2gan import BlendParams, MergeParams, e2gan_blend, e2gan_merge
 from backend.methods.e2gan_parts import attached
@@ -102,6 +102,71 @@ def test_every_mix_of_two_concepts_is_the_merged_blend(mixed: Any, share: float)
     blend = e2gan_blend(QuietContext(), BlendParams(share=share), one, two)
     found = computed(artifact, [(first, 1 - share), (second, share)])
     assert np.abs(found - expected(artifact, of, blend)).max() <= 1e-4
+
+
+@pytest.fixture(scope="module")
+def matrices(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Artifact, ConceptBase, list[Adapter]]:
+    """Two adapters of two matrices, and one of two convolutions."""
+    of = base()
+    adapters = [adapter(of, 1, 0.5, "matrix"), adapter(of, 2, 1.0, "matrix"), adapter(of, 3)]
+    return exported(tmp_path_factory.mktemp("matrices"), of, adapters)[0], of, adapters
+
+
+def test_adapters_of_two_matrices_are_stored_whole_and_merged_as_in_torch(matrices: Any) -> None:
+    artifact, of, adapters = matrices
+    weights, places, found = parts(artifact)
+    sides = {"down.1": 7, "down.5": 3, "down.9": 3, "ds.1": 3, "us.2": 3}
+    sides |= {"up.2": 3, "up.7": 3, "up.11": 7}
+    assert found[0].rows == found[1].rows == sides
+    assert found[2].rows == {}, "the other form is written as before"
+    for concept, one in zip(found, adapters, strict=True):
+        merged = concept_file.merged(weights, places, [(concept, 1.0)])
+        network = e2gan_merge(QuietContext(), MergeParams(), of, one).module.state_dict()
+        for slot in places:
+            values = np.frombuffer(merged, "<f4", slot.bytes // 4, slot.offset)
+            exact = network[slot.name].numpy().ravel()
+            assert np.abs(values - exact).max() <= 1e-5, slot.name
+        assert (
+            np.abs(computed(artifact, [(concept, 1.0)]) - expected(artifact, of, one)).max()
+            <= (artifact.facts["tolerance"])
+        )
+    texts = found[0].key.size + found[0].value.size
+    text_layers = sum(t.numel() for k, t in adapters[0].tensors.items() if k[:5] in TEXT_LAYERS)
+    numbers = sum(a.size + b.size for a, b in found[0].pairs.values())
+    assert numbers == adapters[0].parameters - text_layers
+    record = artifact.facts["concepts"][0]
+    assert (artifact.path.parent / record["adapter"]).stat().st_size < 4 * (numbers + texts) + 2048
+
+
+@pytest.mark.parametrize("norm", ["plain", "none"])
+def test_bases_of_other_norms_without_halving_are_exported(norm: str, tmp_path: Path) -> None:
+    of = base(halved=False, norm=norm)
+    made = adapter(of, 1, 0.2)
+    artifact, _ = exported(tmp_path, of, [made])
+    _, _, (concept,) = parts(artifact)
+    assert np.abs(computed(artifact, [(concept, 1.0)]) - expected(artifact, of, made)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_mix_of_either_form_is_the_merged_blend(matrices: Any, other: int) -> None:
+    artifact, of, adapters = matrices
+    weights, places, found = parts(artifact)
+    blend = e2gan_blend(QuietContext(), BlendParams(share=0.3), adapters[0], adapters[other])
+    network = e2gan_merge(QuietContext(), MergeParams(), of, blend).module.state_dict()
+    merged = concept_file.merged(weights, places, [(found[0], 0.7), (found[other], 0.3)])
+    for slot in places:
+        values = np.frombuffer(merged, "<f4", slot.bytes // 4, slot.offset)
+        assert np.abs(values - network[slot.name].numpy().ravel()).max() <= 1e-5, slot.name
+
+
+@pytest.mark.parametrize("rows", [0, 2, True, 1.5, "3", None, [3]])
+def test_rows_that_are_none_are_refused(matrices: Any, rows: Any) -> None:
+    _, places, found = parts(matrices[0])
+    odd = replace(found[0], rows={**found[0].rows, "down.5": rows})
+    with pytest.raises(ConceptError):
+        concept_file.read(concept_file.write(odd), places)
 
 
 def test_pure_concepts_are_the_merged_networks(mixed: Any) -> None:

@@ -201,7 +201,7 @@ def test_what_was_put_back_survives_a_crash_bit_for_bit(pairs: Pairs, tmp_path: 
 
 @pytest.mark.parametrize("kind", ["hinge", "lsgan", "vanilla"])
 def test_a_healthy_run_is_left_alone(kind: str, pairs: Pairs, tmp_path: Path) -> None:
-    options = {"epochs": 8, "lr": 5e-3, "adversarial": 1.0, "kind": kind, "ema": 0.9}
+    options = {"epochs": 5, "lr": 5e-3, "adversarial": 1.0, "kind": kind, "ema": 0.9}
     results = []
     for policy in ("stop", "without"):
         ctx, out = trained(tmp_path, pairs, start(shortcut=True), on_collapse=policy, **options)

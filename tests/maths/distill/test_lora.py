@@ -13,6 +13,7 @@ from backend.distill.lora import AdapterError
 from backend.models.recipe import Recipe, RecipeError, apply, build, load_network, save_network
 from backend.models.registry import zoo
 
+FORMS = pytest.mark.parametrize("form", ["conv", "matrix"])
 BASE = Recipe(zoo("concept_generator", width=4, heads=2, text_dim=6))
 
 
@@ -26,9 +27,10 @@ def inputs(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(2, 3, 16, 16, generator=made), torch.randn(2, 5, 6, generator=made)
 
 
-def adapted(network: nn.Module, wanted=2, scale: float = 1.0):
-    ranks = lora.rank_plan(lora.adaptable(network), wanted)
-    return (*apply(network, BASE, "lora.attach", {"ranks": ranks, "scale": scale}), ranks)
+def adapted(network: nn.Module, wanted=2, scale: float = 1.0, form: lora.Form = "conv"):
+    ranks = lora.rank_plan(lora.adaptable(network), wanted, form)
+    plan = {"ranks": ranks, "scale": scale, "form": form}
+    return (*apply(network, BASE, "lora.attach", plan), ranks)
 
 
 def shaken(network: nn.Module, seed: int = 5, by: float = 0.3) -> None:
@@ -39,20 +41,27 @@ def shaken(network: nn.Module, seed: int = 5, by: float = 0.3) -> None:
     lora.load_adapter_state(network, state)
 
 
+@FORMS
 @torch.no_grad()
-def test_e2gan_p1_a_fresh_adapter_changes_nothing() -> None:
+def test_e2gan_p1_a_fresh_adapter_changes_nothing(form: lora.Form) -> None:
     network = base()
-    fresh, _, _ = adapted(network)
+    fresh, _, _ = adapted(network, form=form)
     assert torch.equal(fresh.eval()(*inputs()), network(*inputs()))
 
 
-def test_e2gan_p2_trained_parameters_are_counted_and_the_rest_is_frozen() -> None:
+@FORMS
+def test_e2gan_p2_trained_parameters_are_counted_and_the_rest_is_frozen(form: lora.Form) -> None:
     network = base()
     layers = lora.adaptable(network)
-    fresh, _, ranks = adapted(network, {"down": 1, "ds": 2, "tb": 3, "us": 2, "up": 1})
+    wanted = {"down": 1, "ds": 2, "tb": 3, "us": 2, "up": 1}
+    fresh, _, ranks = adapted(network, wanted, form=form)
     own = lora.trainable(fresh)
-    expected = sum(ranks[n] * (m.weight[0].numel() + m.weight.shape[0]) for n, m in layers.items())
-    assert sum(p.numel() for p in own.values()) == expected == lora.count(layers, ranks)
+    sides = {n: m.weight.shape[2] if m.weight.ndim == 4 else 1 for n, m in layers.items()}
+    expected = 0
+    for name, rank in ranks.items():
+        out, into, k = *layers[name].weight.shape[:2], sides[name]
+        expected += rank * (k**2 * (into + out) if form == "matrix" else k**2 * into + out)
+    assert sum(p.numel() for p in own.values()) == expected == lora.count(layers, ranks, form)
     before = {n: p.clone() for n, p in fresh.named_parameters() if "rb_" in n}
     assert before
     optimizer = torch.optim.Adam(own.values(), 1e-2)
@@ -72,10 +81,11 @@ def test_a_base_that_was_unfrozen_by_mistake_is_noticed() -> None:
         lora.trainable(fresh)
 
 
+@FORMS
 @torch.no_grad()
-def test_e2gan_p3_merged_and_unmerged_agree_and_the_base_is_untouched() -> None:
+def test_e2gan_p3_merged_and_unmerged_agree_and_the_base_is_untouched(form: lora.Form) -> None:
     network = base()
-    fresh, _, _ = adapted(network)
+    fresh, _, _ = adapted(network, form=form)
     shaken(fresh, by=0.1)
     # In double precision the algebra shows; the norms magnify what float32 rounds.
     network, fresh = network.double(), fresh.double()
@@ -92,17 +102,20 @@ def test_e2gan_p3_merged_and_unmerged_agree_and_the_base_is_untouched() -> None:
         assert torch.allclose(restored.state_dict()[name], tensor, atol=1e-6)
 
 
+@FORMS
 @torch.no_grad()
-def test_e2gan_p4_a_stored_adapter_is_small_and_works_on_a_second_base(tmp_path) -> None:
+def test_e2gan_p4_a_stored_adapter_is_small_and_works_on_a_second_base(
+    form: lora.Form, tmp_path
+) -> None:
     network = base()
     layers = lora.adaptable(network)
-    fresh, _, ranks = adapted(network)
+    fresh, _, ranks = adapted(network, form=form)
     shaken(fresh)
     path = tmp_path / "concept.safetensors"
     lora.save_adapter(path, lora.adapter_state(fresh), ranks, prompt="as snow")
-    weights = 4 * lora.count(layers, ranks)
+    weights = 4 * lora.count(layers, ranks, form)
     assert weights < path.stat().st_size < weights + 8192
-    second, _, _ = adapted(base())
+    second, _, _ = adapted(base(), form=form)
     lora.load_adapter_state(second, lora.load_adapter(path))
     assert torch.equal(second.eval()(*inputs()), fresh.eval()(*inputs()))
     assert not any("base" in key for key in lora.load_adapter(path))
@@ -124,8 +137,9 @@ def test_e2gan_p5_each_layer_has_its_rank_and_caps_hold() -> None:
     assert recipe.transforms[-1].name == "lora.attach"
 
 
-def test_fused_layers_compute_and_learn_as_peft_has_it() -> None:
-    network, _, _ = adapted(base(), scale=1.5)
+@FORMS
+def test_fused_layers_compute_and_learn_as_layers_of_peft_do(form: lora.Form) -> None:
+    network, _, _ = adapted(base(), scale=1.5, form=form)
     shaken(network, by=0.1)
     network = network.double().eval()
     fused = lora.fuse(copy.deepcopy(network))
@@ -144,14 +158,16 @@ def test_fused_layers_compute_and_learn_as_peft_has_it() -> None:
     assert (again(*x) - made).abs().max() > 1e-3
 
 
+@FORMS
 @torch.no_grad()
-def test_e2gan_p6_growth_leaves_the_output_as_it_was() -> None:
-    small, _, ranks = adapted(base(), 2, scale=2.0)
+def test_e2gan_p6_growth_leaves_the_output_as_it_was(form: lora.Form) -> None:
+    small, _, ranks = adapted(base(), 2, scale=2.0, form=form)
     shaken(small)
-    large, _, wider = adapted(base(), 4, scale=2.0)
+    large, _, wider = adapted(base(), 4, scale=2.0, form=form)
     assert any(wider[name] > rank for name, rank in ranks.items())
     lora.load_grown(large, lora.adapter_state(small))
-    assert torch.allclose(large.eval()(*inputs()), small.eval()(*inputs()), atol=1e-5)
+    x = [t.double() for t in inputs()]  # the norms magnify what float32 rounds
+    assert (large.double().eval()(*x) - small.double().eval()(*x)).abs().max() < 1e-10
     new = lora.adapter_state(large)["tb.q1.A"][2:]
     assert new.abs().min() > 0, "new rows of A can learn"
     with pytest.raises(AdapterError, match="cannot be grown"):
@@ -175,9 +191,10 @@ def test_the_scale_is_held_whatever_the_rank() -> None:
     assert torch.allclose(large.eval()(*inputs()), small.eval()(*inputs()), atol=1e-5)
 
 
+@FORMS
 @torch.no_grad()
-def test_e2gan_p10_switching_there_and_back_gives_the_same_picture() -> None:
-    network, _, _ = adapted(base())
+def test_e2gan_p10_switching_there_and_back_gives_the_same_picture(form: lora.Form) -> None:
+    network, _, _ = adapted(base(), form=form)
     shaken(network, 1)
     first, picture = lora.adapter_state(network), network.eval()(*inputs())
     shaken(network, 2)
@@ -186,9 +203,10 @@ def test_e2gan_p10_switching_there_and_back_gives_the_same_picture() -> None:
     assert torch.equal(network(*inputs()), picture)
 
 
+@FORMS
 @torch.no_grad()
-def test_a_blend_adds_the_changes_and_is_no_average_of_factors() -> None:
-    network, _, ranks = adapted(base())
+def test_a_blend_adds_the_changes_and_is_no_average_of_factors(form: lora.Form) -> None:
+    network, _, ranks = adapted(base(), form=form)
     shaken(network, 1)
     first, one = lora.adapter_state(network), lora.deltas(network)
     shaken(network, 2)
@@ -207,8 +225,9 @@ def test_a_blend_adds_the_changes_and_is_no_average_of_factors() -> None:
         assert (wrong - change).abs().max() > 1e-3
 
 
-def test_an_adapted_network_is_saved_and_loaded_the_same(tmp_path) -> None:
-    network, recipe, _ = adapted(base())
+@FORMS
+def test_an_adapted_network_is_saved_and_loaded_the_same(form: lora.Form, tmp_path) -> None:
+    network, recipe, _ = adapted(base(), form=form)
     shaken(network)
     save_network(tmp_path, recipe, network)
     _, loaded = load_network(tmp_path)
@@ -223,6 +242,89 @@ def test_ranks_by_energy_finds_a_planted_rank() -> None:
     with torch.no_grad():
         layer.weight += torch.randn(16, 3, generator=made) @ torch.randn(3, 16, generator=made)
     assert lora.ranks_by_energy(before, after, ["tb.q1", "tb.k1"], 0.9999) == {"tb.q1": 3}
+
+
+def test_ranks_by_energy_of_two_matrices_are_those_of_the_kernel_as_a_matrix() -> None:
+    before, after = base(), base()
+    name = "ds.1"
+    layer = after.get_submodule(name)
+    made = torch.Generator().manual_seed(3)
+    a, b = torch.randn(2, 3, 48, generator=made), torch.randn(16, 2, 3, 3, generator=made)
+    with torch.no_grad():
+        layer.weight += lora.delta(a, b, tuple(layer.weight.shape))
+    assert lora.ranks_by_energy(before, after, [name], 0.9999, "matrix") == {name: 2}
+    assert lora.ranks_by_energy(before, after, [name], 0.9999)[name] > 2
+
+
+def test_the_change_of_two_matrices_is_loralibs() -> None:
+    """The product of B (out k, r k) and A (r k, in k) as it lies in memory is the kernel."""
+    fresh, _, ranks = adapted(base(), 2, scale=1.5, form="matrix")
+    shaken(fresh)
+    layer = fresh.get_submodule("down.5")
+    out, inputs, k, _ = layer.get_base_layer().weight.shape
+    r = ranks["down.5"]
+    a = layer.lora_A[lora.ADAPTER].weight.reshape(r * k, inputs * k)
+    b = layer.lora_B[lora.ADAPTER].weight.permute(0, 2, 1, 3).reshape(out * k, r * k)
+    expected = 1.5 * (b @ a).view(out, inputs, k, k)
+    assert torch.allclose(lora.deltas(fresh)["down.5"], expected, atol=1e-6)
+    assert torch.linalg.matrix_rank(expected.reshape(out * k, -1)) == r * k
+    x = torch.randn(1, inputs, 8, 8)
+    before, whole = layer.get_base_layer().weight.clone(), layer(x)
+    layer.merge()
+    assert torch.equal(layer.get_base_layer().weight, before + lora.deltas(fresh)["down.5"])
+    assert torch.allclose(layer(x), whole, atol=1e-5), "merged by peft, it is not added twice"
+    layer.unmerge()
+    assert torch.allclose(layer.get_base_layer().weight, before, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("form", "numbers"), [("conv", (21_910, 87_640)), ("matrix", (33_830, 135_320))]
+)
+def test_both_forms_have_the_numbers_of_the_papers_network(form: lora.Form, numbers) -> None:
+    """Ranks 1 and 4 in every layer: sums of r (k^2 in + out) and r k^2 (in + out) by hand."""
+    wide = Recipe(zoo("concept_generator", width=64, heads=8, text_dim=768))
+    layers = lora.adaptable(build(wide))
+    found = [lora.count(layers, dict.fromkeys(layers, rank), form) for rank in (1, 4)]
+    assert tuple(found) == numbers
+
+
+def test_two_matrices_cannot_have_more_rank_than_channels() -> None:
+    layers = lora.adaptable(base())
+    ranks = lora.rank_plan(layers, 64, "matrix")
+    assert ranks["down.1"] == 3
+    assert ranks["ds.1"] == 16
+    assert lora.rank_plan(layers, 64)["down.1"] == 4
+
+
+@torch.no_grad()
+def test_two_convolutions_as_two_matrices_change_the_same() -> None:
+    network, _, ranks = adapted(base())
+    shaken(network)
+    state, changes = lora.adapter_state(network), lora.deltas(network)
+    wider = lora.as_matrices(state)
+    assert lora.form_of(state) == "conv"
+    assert lora.form_of(wider) == "matrix"
+    assert lora.ranks_of(wider) == ranks
+    for name, change in changes.items():
+        found = lora.delta(wider[f"{name}.A"], wider[f"{name}.B"], tuple(change.shape))
+        assert torch.allclose(found, change, atol=1e-6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_blend_of_both_forms_adds_their_changes(turned: bool) -> None:
+    sides = []
+    for form, seed in (("conv", 1), ("matrix", 2)):
+        network, _, _ = adapted(base(), {"down": 2, "ds" if form == "conv" else "us": 1}, 1.0, form)
+        shaken(network, seed)
+        sides.append((lora.adapter_state(network), lora.deltas(network)))
+    (first, one), (second, two) = reversed(sides) if turned else sides
+    mixed = lora.blend(first, second, 0.25)
+    assert lora.ranks_of(mixed).keys() == one.keys() | two.keys()
+    for name in lora.ranks_of(mixed):
+        parts = [w * side[name] for side, w in ((one, 0.75), (two, 0.25)) if name in side]
+        change = lora.delta(mixed[f"{name}.A"], mixed[f"{name}.B"], tuple(parts[0].shape))
+        assert torch.allclose(change, sum(parts), atol=1e-5)
 
 
 def test_what_cannot_carry_an_adapter_is_named() -> None:
@@ -246,6 +348,16 @@ def test_what_cannot_carry_an_adapter_is_named() -> None:
         lora.load_adapter_state(other, state)
     with pytest.raises(AdapterError, match="one side only"):
         lora.load_adapter_state(network, {"tb.q1.A": state["tb.q1.A"]})
+    ranks = {"0": 1}
+    oblong = nn.Sequential(nn.Conv2d(3, 4, (3, 5)))
+    with pytest.raises(RecipeError, match=r"3 x 5 is no square"):
+        lora.attach(oblong, {"ranks": ranks, "form": "matrix"})
+    with pytest.raises(RecipeError, match='no form "odd"'):
+        lora.attach(nn.Sequential(nn.Conv2d(3, 4, 3)), {"ranks": ranks, "form": "odd"})
+    matrices, _, _ = adapted(base(), form="matrix")
+    for odd in (lora.load_adapter_state, lora.load_grown):
+        with pytest.raises(AdapterError, match=r"another plan|cannot be grown"):
+            odd(matrices, state)
 
 
 def test_a_broken_adapter_file_is_named(tmp_path) -> None:

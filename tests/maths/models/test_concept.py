@@ -30,6 +30,27 @@ def test_e2gan_p9_the_transformer_block_keeps_the_shape_at_an_eighth_of_the_size
 
 
 @torch.no_grad()
+def test_e2gan_p9_without_halving_it_works_at_a_quarter_of_the_size() -> None:
+    wide = Recipe(zoo("concept_generator", width=4, heads=2, text_dim=6, halved=False))
+    network = build(wide, meta=False).eval()
+    seen = []
+    network.tb.register_forward_hook(lambda _, args, out: seen.append((args[0].shape, out.shape)))
+    assert network(torch.randn(2, 3, 32, 24), torch.randn(2, 5, 6)).shape == (2, 3, 32, 24)
+    assert seen == [(torch.Size([2, 16, 8, 6]), torch.Size([2, 16, 8, 6]))]
+    assert network.state_dict().keys() == small().state_dict().keys()
+
+
+@pytest.mark.parametrize("norm", ["instance", "plain", "none"])
+def test_its_norms_have_a_scale_have_none_or_are_not_there(norm: str) -> None:
+    network = build(Recipe(zoo("concept_generator", width=4, heads=2, text_dim=6, norm=norm)))
+    norms = [m for m in network.modules() if isinstance(m, nn.InstanceNorm2d)]
+    assert len(norms) == (0 if norm == "none" else 13)
+    assert all(one.affine == (norm == "instance") for one in norms)
+    names = {name for name, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    assert names == {n for n, m in small().named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+
+
+@torch.no_grad()
 def test_e2gan_p9_a_fixed_concept_equals_the_full_path() -> None:
     network = small()
     x, text = torch.randn(2, 3, 16, 16), torch.randn(5, 6)
