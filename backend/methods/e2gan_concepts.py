@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
 from backend.concept_values import Concepts
 from backend.core.context import Context
@@ -84,4 +85,21 @@ def e2gan_concepts(ctx: Context, p: ConceptsParams) -> Concepts:
     ctx.view(Table(title="Concepts", columns=columns, rows=rows), "table")
     kept = {names[i]: prompts[i] for i in chosen}
     texts = encoder.tokens(list(kept.values()), p.tokens)
+    for name, prompt in kept.items():
+        if encoder.count(prompt) > p.tokens:
+            ctx.log(
+                f'"{name}": only the first {p.tokens} tokens of its prompt are read.', "warning"
+            )
+    _require_apart(list(kept), texts)
     return Concepts(kept, {name: texts[i].clone() for i, name in enumerate(kept)}, encoder.name)
+
+
+def _require_apart(names: list[str], texts: Tensor) -> None:
+    """Refuse concepts whose texts are equal: no network could tell them apart."""
+    for i, name in enumerate(names):
+        for j in range(i):
+            if texts[i].equal(texts[j]):
+                raise FretsawError(
+                    f'The text encoder reads the prompts of "{names[j]}" and "{name}" alike.',
+                    "Say them in other words, in English, the difference first; or raise Tokens.",
+                )

@@ -85,11 +85,17 @@ class TextEncoder:
     def embed(self, prompts: list[str]) -> np.ndarray:
         """Return one normalised vector a prompt (N, dim): the mean of its token vectors."""
         rows = []
+        most = int(self.network.config.max_position_embeddings)
         for prompt in prompts:
-            states = self.network(input_ids=torch.tensor([self._ids(prompt)])).last_hidden_state[0]
+            ids = self._ids(prompt)[:most]
+            states = self.network(input_ids=torch.tensor([ids])).last_hidden_state[0]
             rows.append(states.float().mean(0))
         points = torch.stack(rows)
         return (points / points.norm(dim=1, keepdim=True)).numpy()
+
+    def count(self, prompt: str) -> int:
+        """Return how many tokens a prompt has, with those that mark its begin and end."""
+        return len(self._ids(prompt))
 
     def _ids(self, prompt: str) -> list[int]:
         encoded = self.tokenizer(prompt) if callable(self.tokenizer) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from backend.core.errors import FretsawError
 from backend.data.pairs import Pair, PairsManifest, open_pairs
@@ -135,8 +136,11 @@ def test_e2gan_p8_of_prompts_that_mean_the_same_one_is_chosen(monkeypatch) -> No
     monkeypatch.setattr(
         TextEncoder,
         "tokens",
-        lambda self, p, length: known.text("x")[None, :length].repeat(len(p), 1, 1),
+        lambda self, p, length: torch.stack(
+            [known.text("x")[:length] + "abc".index(one[0]) for one in p]
+        ),
     )
+    monkeypatch.setattr(TextEncoder, "count", lambda self, prompt: 2)
     stub = TextEncoder("stub", 6, None, None)
     monkeypatch.setattr(text_encoder, "minilm", lambda **options: stub)
     prompts = "; ".join(f"{letter}{i}: {letter} {i}" for letter in "abc" for i in range(4))

@@ -31,6 +31,7 @@ from backend.train.gan_guard import CollapseError
 from backend.values import Pairs
 from tests.methods.concepts import QUICK, Telling, adapter, base, negative, pairs_of, texts
 from tests.methods.test_image_to_image import warm
+from tests.requirements import require
 
 PLAIN = {**QUICK, "meter": False}
 FORMS = pytest.mark.parametrize("form", ["conv", "matrix"])
@@ -313,3 +314,16 @@ def test_missing_prompts_and_encoders_are_told() -> None:
         e2gan_concepts(ctx, ConceptsParams(encoder="clip"))
     with pytest.raises(RecipeError, match="cannot be loaded"):
         e2gan_concepts(ctx, ConceptsParams(encoder="clip", source="/nowhere/clip"))
+
+
+def test_prompts_that_are_read_alike_or_cut_are_told() -> None:
+    require("minilm")
+    ctx = Telling()
+    long = " ".join(["very"] * 20)
+    alike = f"a: {long} red; b: {long} blue"
+    for prompts in ("a: same; b: same", "a: \U0001f642; b: \U0001f3a8", alike):
+        with pytest.raises(FretsawError, match='prompts of "a" and "b" alike'):
+            e2gan_concepts(ctx, ConceptsParams(prompts=prompts))
+    found = e2gan_concepts(ctx, ConceptsParams(prompts=f"a: red {long}; b: blue {long}"))
+    assert not found.text("a").equal(found.text("b"))
+    assert "only the first 16 tokens" in ctx.words[-1]

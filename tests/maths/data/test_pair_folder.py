@@ -51,6 +51,20 @@ def test_two_folders_of_equal_names(tmp_path: Path) -> None:
     assert all(pair.source.path.startswith(str(root)) for pair in made.pairs), "nothing is copied"
 
 
+def test_pictures_of_one_name_are_paired_by_their_endings(tmp_path: Path) -> None:
+    root = write_pairs(tmp_path / "p", count=8)
+    for side in ("A", "B"):
+        Image.open(root / side / "5.png").save(root / side / "3.webp", lossless=True)
+    made = pair_folder(root, size=12)
+    assert every_target_inverts_its_source(made) == 9
+    Image.open(root / "A" / "5.png").save(root / "A" / "3.jpg")
+    with pytest.raises(DataError, match=r'3\.jpg" shares its name'):
+        pair_folder(root, size=12)
+    kept = pair_folder(root, size=12, on_error="skip")
+    assert every_target_inverts_its_source(kept) == 9
+    assert [Path(path).name for path, _ in kept.options["skipped"]] == ["3.jpg"]
+
+
 def test_pictures_side_by_side(tmp_path: Path) -> None:
     made = pair_folder(side_by_side(tmp_path / "p"), size=16)
     assert made.options["layout"] == "side by side"
