@@ -46,7 +46,7 @@ class ScoreGroup(BaseModel):
     def count(self, threshold: float, multiple: int = 1) -> int:
         """Return how many channels stay: those with |score| > threshold, within the bounds.
 
-        A count is rounded up to a multiple of ``multiple`` where the group has that many.
+        A count is rounded up to a multiple of ``multiple`` where the bounds allow it.
         """
         if not self.scores:
             return self.width
@@ -54,9 +54,27 @@ class ScoreGroup(BaseModel):
         kept = max(kept // self.step * self.step, min(self.lower, self.width))
         if self.upper is not None:
             kept = min(kept, max(self.upper // self.step, 1) * self.step)
-        if multiple > 1 and self.step == 1:
-            kept = min(math.ceil(kept / multiple) * multiple, self.width)
-        return kept
+        return self._rounded(kept, multiple)
+
+    def _rounded(self, kept: int, multiple: int) -> int:
+        """Round up to a multiple; down where the upper bound is in the way."""
+        if multiple <= 1 or self.step > 1:
+            return kept
+        rounded = min(math.ceil(kept / multiple) * multiple, self.width)
+        if self.upper is None or rounded <= self.upper:
+            return rounded
+        below = self.upper // multiple * multiple
+        return below if below >= max(1, min(self.lower, self.width)) else kept
+
+    def narrowed(self, share: float, multiple: int = 1) -> int:
+        """Return ``share`` of the width, within the bounds; no group vanishes."""
+        if not self.scores:
+            return self.width
+        kept = round(self.width * share) // self.step * self.step
+        kept = max(self.step, min(self.lower, self.width), kept)
+        if self.upper is not None:
+            kept = min(kept, max(self.upper // self.step, 1) * self.step)
+        return self._rounded(kept, multiple)
 
     def survivors(self, count: int) -> list[int]:
         """Return the indices of the ``count`` largest |scores|, in rising order."""
@@ -69,7 +87,8 @@ class ScoreGroup(BaseModel):
 class CostTerm(BaseModel):
     """Cost of one layer: ``factor`` x width of ``inputs`` x width of ``outputs``.
 
-    A width is a group's name or a number; a depth-wise layer has 1 on one side.
+    A width is a group's name or a number; a depth-wise layer has 1 on one side. A layer that
+    ``needs`` groups goes when all of them have vanished.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +97,7 @@ class CostTerm(BaseModel):
     factor: float = Field(ge=0)
     inputs: str | int = 1
     outputs: str | int = 1
+    needs: tuple[str, ...] = ()
 
 
 class ChannelPlan(BaseModel):
@@ -122,6 +142,8 @@ class ChannelSpace(BaseModel):
         sums: dict[str, float] = {}
         for term in self.terms:
             value = term.factor * _width(term.inputs, widths) * _width(term.outputs, widths)
+            if term.needs and not any(widths[name] for name in term.needs):
+                value = 0.0
             sums[term.layer] = sums.get(term.layer, 0.0) + value
         return sums
 
@@ -196,14 +218,7 @@ class ChannelSpace(BaseModel):
         steps = 1_000
         for step in range(steps, 0, -1):
             widths = {
-                group.name: group.width
-                if not group.scores
-                else max(
-                    group.step,
-                    min(group.lower, group.width),
-                    round(group.width * step / steps) // group.step * group.step,
-                )
-                for group in self.groups
+                group.name: group.narrowed(step / steps, self.multiple) for group in self.groups
             }
             if self.cost(widths) <= target:
                 return widths

@@ -6,6 +6,7 @@ sec. 3.3; the arithmetic follows the released code (no mean is removed).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -36,6 +37,11 @@ def gram(features: Tensor, *, centred: bool = False) -> Tensor:
     products = rows @ rows.T
     # A constant for the whole batch: kernel alignment does not see it.
     scale = products.detach().diagonal().max()
+    if not 1e-30 < float(scale) < math.inf:  # squares beyond float32: shrink or enlarge first
+        largest = rows.detach().abs().max().clamp_min(torch.finfo(rows.dtype).tiny)
+        rows = rows / largest
+        products = rows @ rows.T
+        scale = products.detach().diagonal().max()
     return products / torch.where(scale > 0, scale, torch.ones_like(scale))
 
 

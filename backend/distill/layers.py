@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-from backend.distill.alignment import AlignmentError
+from backend.distill.alignment import AlignmentError, Taps
 from backend.models.cyclegan import CycleGanGenerator
 from backend.models.cyclegan import ResidualBlock as CycleGanBlock
 from backend.models.generators import ResNetGenerator
 from backend.models.inception import InceptionGenerator
 from backend.models.spade import SpadeGenerator
+
+_CONV = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def alignment_layers(module: nn.Module) -> list[str]:
@@ -32,9 +35,12 @@ def alignment_layers(module: nn.Module) -> list[str]:
         return [f"model.{blocks[0] - 1}", *ends]
     if isinstance(module, SpadeGenerator):
         return ["head_0", "G_middle_1", "up_1"]
+    convolutions = [n for n, part in module.named_modules() if isinstance(part, _CONV)]
+    some = sorted({len(convolutions) * part // 4 for part in (1, 2, 3)}) if convolutions else []
+    shown = ", ".join(convolutions[i] for i in some)
     raise AlignmentError(
         f"Where to align a {type(module).__name__} is not known; name the layers, such as "
-        '"down, blocks.2".'
+        f'"{shown}".'
     )
 
 
@@ -56,6 +62,21 @@ def channels_of(module: nn.Module, names: list[str]) -> dict[str, int]:
         for wanted in names:
             if name == wanted or name.startswith(wanted + "."):
                 found[wanted] = width
+    return found
+
+
+def seen_channels(module: nn.Module, names: list[str], side: int) -> dict[str, int]:
+    """Return how many channels each named layer gives for a picture of ``side`` x ``side``.
+
+    What joins, shuffles or splits channels after a layer's last weight is seen, too.
+    """
+    taps, was_training = Taps(module, names), module.training
+    like = next(module.parameters())
+    with torch.no_grad():
+        module.eval()(torch.zeros(1, 3, side, side, device=like.device, dtype=like.dtype))
+    found = {name: taps.features[name].shape[1] for name in names}
+    taps.close()
+    module.train(was_training)
     return found
 
 

@@ -189,12 +189,14 @@ def cat_plan(ctx: Context, p: PlanParams, model: Generator, cost: Cost | None = 
     """Find the widths of a student of a target cost: one threshold on all norm scales, no training.
 
     A linked cost (milliseconds of this computer or of a phone) replaces MACs; it is taken as
-    proportional to each layer's channels, so measure the student afterwards.
+    proportional to each layer's channels, and a phone's figure for the whole network as spread
+    over its layers by their true work. So measure the student afterwards.
 
     Source: Jin et al., Teachers Do More Than Teach (CAT), CVPR 2021, sec. 3.2
     """
     size = (model.image.channels, model.image.height, model.image.width)
-    channels = find_channels(model.module, size, convention=p.convention)
+    convention = p.convention if cost is None else "input"
+    channels = find_channels(model.module, size, convention=convention)
     space = _space(p, model, channels, cost)
     full = space.bounds()[1]
     scale = 1e9 if cost is None else 1.0
@@ -307,11 +309,11 @@ def _space(p: PlanParams, model: Generator, channels: Channels, cost: Cost | Non
         )
     if not any(group.scores for group in groups):
         raise FretsawError(
-            f"{model.label} has no norm with a scale, so its channels have no scores.",
-            "Train a generator with an affine norm, such as the CAT teacher.",
+            f"{model.label} has no norm with a scale whose channels may leave, so nothing is cut.",
+            "Use a generator with affine batch or instance norms, such as the CAT teacher.",
         )
     terms = [
-        CostTerm(layer=t.layer, factor=t.factor, inputs=t.inputs, outputs=t.outputs)
+        CostTerm(layer=t.layer, factor=t.factor, inputs=t.inputs, outputs=t.outputs, needs=t.needs)
         for t in channels.terms
     ]
     if cost is None:
@@ -331,6 +333,7 @@ def _costs(
     model: Generator, channels: Channels, terms: list[CostTerm], cost: Cost
 ) -> list[CostTerm]:
     """Return the terms in the unit of ``cost``: each layer's figure, spread over its MACs."""
+    from backend.methods.phone import NETWORK
     from backend.methods.profile import key
     from backend.profile import macs_table
 
@@ -347,6 +350,9 @@ def _costs(
     macs: dict[str, float] = {}
     for term in terms:
         macs[term.layer] = macs.get(term.layer, 0.0) + full(term)
+    if NETWORK in cost.table:  # one figure for all layers together
+        share = cost.table[NETWORK] / sum(macs.values())
+        return [term.model_copy(update={"factor": term.factor * share}) for term in terms]
     made = []
     for term in terms:
         operations = layers.get(term.layer, ())

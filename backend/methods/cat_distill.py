@@ -17,7 +17,7 @@ from backend.core.node import node
 from backend.data.pairs import open_pairs
 from backend.data.vision import open_split
 from backend.distill.alignment import Adapters, Taps, alignment_loss, require_batch
-from backend.distill.layers import alignment_layers, channels_of
+from backend.distill.layers import alignment_layers, channels_of, seen_channels
 from backend.distill.perceptual import DEEP
 from backend.methods.cat_pictures import LessonSheet
 from backend.methods.image_to_image import (
@@ -132,9 +132,11 @@ def cat_distill(
     """
     if p.loss in ("ka", "cka"):
         require_batch(p.batch // p.parts)
+        _require_pairs(p, pairs)
     _require_size(p, pairs, teacher)
     module, master = copy.deepcopy(student.module), copy.deepcopy(teacher.module)
-    lesson = Lesson(ctx, p, module, master)
+    side = least_trained_side(p, pairs.manifest)
+    lesson = Lesson(ctx, p, module, master, side) if p.loss != "none" else None
     opponent = opponent_of(ctx, p, start)
     snapshots = Snapshots(ctx, student)
     pictures = LessonSheet(ctx, student, replace(teacher, module=master), pairs, p.shown)
@@ -155,13 +157,14 @@ def cat_distill(
         discriminator=opponent.module,
         conditional=opponent.conditional,
         distance=distance_of(ctx, p, DEEP if isinstance(master, SpadeGenerator) else None),
-        extra=lesson if p.loss != "none" else None,
-        extra_parameters=lesson.parameters,
+        extra=lesson,
+        extra_parameters=lesson.parameters if lesson is not None else None,
         after_epoch=after,
         real=open_split(real.manifest, "train") if real is not None else None,
-        state=lesson.state,
+        state=lesson.state if lesson is not None else {},
     )
-    lesson.close()
+    if lesson is not None:
+        lesson.close()
     facts = {
         "epochs": student.facts.get("epochs", 0) + len(epochs),
         "pairs": pairs.manifest.title,
@@ -175,6 +178,20 @@ def cat_distill(
     )
 
 
+def _require_pairs(p: DistillParams, pairs: Pairs) -> None:
+    """Refuse so few training pairs that no batch has two for each of its parts."""
+    count = pairs.manifest.count("train")
+    if 0 < count * p.crops < 2 * p.parts:
+        raise FretsawError(
+            f"Kernel alignment compares pairs with each other; {pairs.manifest.title} has only "
+            f"{count} to train on, for {p.parts} parts of a batch."
+            if p.parts > 1
+            else f"Kernel alignment compares pairs with each other, and {pairs.manifest.title} has "
+            f"only {count} to train on.",
+            "Link more pairs, take several crops of each, or choose MSE or no feature loss.",
+        )
+
+
 def _require_size(p: DistillParams, pairs: Pairs, teacher: Generator) -> None:
     """Refuse pictures that the teacher's largest kernels cannot be reflected on."""
     side = least_trained_side(p, pairs.manifest)
@@ -184,22 +201,37 @@ def _require_size(p: DistillParams, pairs: Pairs, teacher: Generator) -> None:
             f"The teacher's largest kernels need pictures of {least} pixels; training sees {side}.",
             "Choose larger crops, no small start, or a teacher with smaller kernels.",
         )
+    try:  # a network of the user's own may want other multiples
+        with torch.no_grad():
+            copy.deepcopy(teacher.module).cpu().eval()(torch.zeros(1, 3, side, side))
+    except (RuntimeError, ValueError) as error:
+        raise FretsawError(
+            f"{teacher.label} cannot read pictures of {side} pixels, as training sees ({error}).",
+            "Choose larger crops, or no small start.",
+        ) from error
 
 
 class Lesson:
     """The feature loss of a batch: runs the teacher on what the student has just seen."""
 
     def __init__(
-        self, ctx: Context, p: DistillParams, student: nn.Module, teacher: nn.Module
+        self,
+        ctx: Context,
+        p: DistillParams,
+        student: nn.Module,
+        teacher: nn.Module,
+        side: int = 64,
     ) -> None:
         self.p = p
         self.teacher = teacher.to(ctx.device).eval().requires_grad_(False)
         names = [name.strip() for name in p.layers.split(",") if name.strip()]
         names = names or alignment_layers(teacher)
-        wide, narrow = channels_of(teacher, names), channels_of(student, names)
+        channels_of(teacher, names), channels_of(student, names)  # both have these layers
         self.taps = Taps(self.teacher, names), Taps(student, names)
         self.adapters: Adapters | None = None
         if p.loss == "mse":
+            wide = seen_channels(self.teacher, names, side)
+            narrow = seen_channels(student, names, side)
             with seeded(ctx.seed):
                 self.adapters = Adapters({n: (narrow[n], wide[n]) for n in names}).to(ctx.device)
 

@@ -112,8 +112,10 @@ def profile(
         Figure("time", round(median, 4), "ms", "lower", note=timing),
     ]
     if artifact is not None:
-        kib = round(artifact.bytes / 1024, 2)
-        figures.append(Figure("file", kib, "KiB", "lower"))
+        beside = (artifact.facts.get("weights") or {}).get("bytes", 0)
+        kib = round((artifact.bytes + beside) / 1024, 2)
+        note = "with the weights beside it." if beside else ""
+        figures.append(Figure("file", kib, "KiB", "lower", note=note))
     if artifact is not None and artifact.format == "onnx-qdq" and has_saturating_int8():
         ctx.log(
             "This processor has no 8-bit dot product (VNNI on x86, dotprod on ARM): the time of an "
@@ -126,7 +128,7 @@ def profile(
 
 
 @node("cost.macs", title="Cost: MACs")
-def cost_macs(ctx: Context, model: Classifier) -> Cost:
+def cost_macs(ctx: Context, model: Classifier | Generator) -> Cost:
     """Multiply-accumulates of every operation, for nodes that search under a budget."""
     return _cost(macs_table(copy.deepcopy(model.module).cpu().eval(), _example(model)))
 
@@ -146,7 +148,7 @@ class OrtCostParams(Params):
 
 
 @node("cost.ort", title="Cost: ONNX Runtime", cached=False)
-def cost_ort(ctx: Context, p: OrtCostParams, model: Classifier) -> Cost:
+def cost_ort(ctx: Context, p: OrtCostParams, model: Classifier | Generator) -> Cost:
     """Milliseconds of every operation of a network, each measured alone in ONNX Runtime here."""
     module = copy.deepcopy(model.module).cpu().eval()
     return _cost(ort_table(module, _example(model), threads=p.threads, seconds=p.seconds))

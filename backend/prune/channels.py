@@ -9,6 +9,7 @@ down- and up-sampling norms and of the first norm of every branch.
 from __future__ import annotations
 
 import copy
+import math
 import operator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -26,14 +27,21 @@ _NORM = (nn.BatchNorm2d, nn.InstanceNorm2d)
 _PLAIN = (
     nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU, nn.Hardswish, nn.ELU,
     nn.Identity, nn.Dropout, nn.Dropout2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.ZeroPad2d,
-    nn.ConstantPad2d, nn.Upsample, nn.AvgPool2d, nn.MaxPool2d,
+    nn.ConstantPad2d, nn.Upsample, nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d,
 )  # fmt: skip
+_WHOLE = (nn.PixelShuffle, nn.PixelUnshuffle, nn.GroupNorm, nn.PReLU)  # no channel may leave
 _PLAIN_CALLS = {
     F.relu, F.relu6, F.leaky_relu, F.silu, F.gelu, F.hardswish, F.pad, F.interpolate, F.dropout,
+    F.avg_pool2d, F.max_pool2d, F.adaptive_avg_pool2d, F.elu, F.sigmoid, F.tanh,
     torch.relu, torch.tanh, torch.sigmoid,
     "relu", "tanh", "sigmoid", "contiguous", "clamp",
 }  # fmt: skip
-_SUMS = {operator.add, operator.iadd, torch.add, "add", "add_"}
+_BY_CHANNEL = {
+    operator.add, operator.iadd, torch.add, "add", "add_",
+    operator.sub, operator.isub, torch.sub, "sub", "sub_",
+    operator.mul, operator.imul, torch.mul, "mul", "mul_",
+    operator.truediv, operator.itruediv, torch.div, "div", "div_",
+}  # fmt: skip
 
 
 class ChannelError(ValueError):
@@ -63,12 +71,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Term:
-    """factor x width(inputs) x width(outputs) MACs of ``layer``; a width is a group or a number."""
+    """factor x width(inputs) x width(outputs) MACs of ``layer``; a width is a group or a number.
+
+    The layer goes when all groups that it ``needs`` have vanished.
+    """
 
     layer: str
     factor: float
     inputs: str | int
     outputs: str | int
+    needs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -105,7 +117,7 @@ class Channels:
 
 class _Leaves(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, name: str) -> bool:
-        return isinstance(m, (*_CONV, *_NORM, *_PLAIN)) or super().is_leaf_module(m, name)
+        return isinstance(m, (*_CONV, *_NORM, *_PLAIN, *_WHOLE)) or super().is_leaf_module(m, name)
 
 
 def find_channels(
@@ -131,7 +143,14 @@ def find_channels(
             f"This network cannot be traced ({error}); give one whose forward pass does not depend "
             "on its values."
         ) from error
-    shapes = _shapes(module, graph, size)
+    try:
+        shapes = _shapes(module, graph, size)
+    except (RuntimeError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise ChannelError(
+            f"This network cannot be given one picture of {size[2]} x {size[1]} pixels ({said}); "
+            "choose a size that it reads, and a network that reads nothing but a picture."
+        ) from error
     return _Walk(module, shapes, convention).run(graph)
 
 
@@ -159,6 +178,7 @@ class _Walk:
         self.same: dict[str, str] = {}
         self.raw: list[tuple[str, float, str | int, str | int]] = []
         self.values: dict[str, list[str]] = {}
+        self.used: set[str] = set()
 
     def run(self, graph: fx.Graph) -> Channels:
         for node in graph.nodes:
@@ -172,8 +192,20 @@ class _Walk:
                     self._root(name).fixed = True
             else:
                 self._call(node)
-        terms = tuple(Term(n, f, self._side(i), self._side(o)) for n, f, i, o in self.raw)
-        return Channels(self._merged(), terms)
+        groups = self._merged()
+        terms = tuple(
+            Term(n, f, self._side(i), self._side(o), self._needs(n, groups))
+            for n, f, i, o in self.raw
+        )
+        return Channels(groups, terms)
+
+    def _needs(self, layer: str, groups: dict[str, Group]) -> tuple[str, ...]:
+        """The branches of a block, for the norm of their sum."""
+        path, _, last = layer.rpartition(".")
+        if last != "norm_pw" or not isinstance(self.module.get_submodule(path), InceptionBlock):
+            return ()
+        inside = [group for name, group in groups.items() if name.startswith(f"{path}.branches.")]
+        return tuple(g.name for g in inside) if all(g.can_vanish for g in inside) else ()
 
     def _new(self, name: str, width: int, *, fixed: bool = False) -> str:
         self.groups[name] = Group(name, width, fixed)
@@ -201,7 +233,7 @@ class _Walk:
         if first.width != second.width:
             raise ChannelError(
                 f"{first.name} has {first.width} channels and {second.name} {second.width}, but "
-                "they are added."
+                "they are added or multiplied."
             )
         first.fixed |= second.fixed
         first.norm = first.norm or second.norm
@@ -226,7 +258,13 @@ class _Walk:
 
     def _module(self, node: fx.Node) -> None:
         name, part = str(node.target), self.module.get_submodule(str(node.target))
-        value = self.values[node.args[0].name]
+        value = self.values[node.all_input_nodes[0].name]
+        if name in self.used and part.state_dict():
+            raise ChannelError(
+                f'The layer "{name}" is used more than once, so its channels cannot be told apart; '
+                "give every use a layer of its own."
+            )
+        self.used.add(name)
         if isinstance(part, _CONV):
             self.values[node.name] = self._conv(node, name, part, value)
         elif isinstance(part, _NORM):
@@ -234,10 +272,14 @@ class _Walk:
             self.values[node.name] = value
         elif isinstance(part, _PLAIN):
             self.values[node.name] = value
+        elif isinstance(part, _WHOLE):
+            for one in value:
+                self._root(one).fixed = True
+            width = self.shapes[node.name][1]
+            is_moved = isinstance(part, nn.PixelShuffle | nn.PixelUnshuffle)
+            self.values[node.name] = [self._new(name, width, fixed=True)] if is_moved else value
         else:
-            raise ChannelError(
-                f'The layer "{name}" ({type(part).__name__}) is not known to channel pruning.'
-            )
+            raise _unknown(f'The layer "{name}" ({type(part).__name__})')
 
     def _conv(
         self, node: fx.Node, name: str, conv: nn.Conv2d | nn.ConvTranspose2d, value: list[str]
@@ -263,7 +305,7 @@ class _Walk:
 
     def _area(self, node: fx.Node, conv: nn.Module) -> float:
         by_input = self.convention == "input" and isinstance(conv, nn.ConvTranspose2d)
-        shape = self.shapes[node.args[0].name if by_input else node.name]
+        shape = self.shapes[node.all_input_nodes[0].name if by_input else node.name]
         return float(shape[2] * shape[3])
 
     def _cut(self, name: str, axis: str, value: list[str]) -> None:
@@ -284,17 +326,40 @@ class _Walk:
     def _call(self, node: fx.Node) -> None:
         if node.op == "get_attr" or self.shapes.get(node.name) is None:
             return
-        inputs = [self.values[a.name] for a in node.all_input_nodes if a.name in self.values]
         target: Any = node.target
-        if target in _SUMS and len(inputs) == 2:
-            if len(inputs[0]) != len(inputs[1]):
-                raise ChannelError(f"{node.name} adds channels that were joined differently.")
-            for a, b in zip(*inputs, strict=True):
-                self._unify(a, b)
+        shown = f'The operation "{getattr(target, "__name__", target)}"'
+        used: list[fx.Node] = []  # with repetitions: a map may be joined to itself
+        fx.map_arg((node.args, node.kwargs), used.append)
+        if target in _BY_CHANNEL or target is torch.cat:
+            used = [one for one in used if math.prod(self.shapes.get(one.name) or ()) > 1]
+            if any(one.name not in self.values for one in used):
+                raise _unknown(f"{shown} with a tensor of the network's own")
+        inputs = [self.values[one.name] for one in used if one.name in self.values]
+        if target in _BY_CHANNEL and inputs:
+            for other in inputs[1:]:
+                if len(inputs[0]) != len(other):
+                    raise ChannelError(
+                        f"{node.name} combines channels that were joined differently; join them "
+                        "alike, or convolve first."
+                    )
+                for a, b in zip(inputs[0], other, strict=True):
+                    self._unify(a, b)
             self.values[node.name] = inputs[0]
-        elif target is torch.cat:
+        elif target is torch.cat and _axis(node) in (1, -3):
             self.values[node.name] = [one for value in inputs for one in value]
         elif target in _PLAIN_CALLS:
             self.values[node.name] = inputs[0]
         else:
-            raise ChannelError(f'The operation "{target}" is not known to channel pruning.')
+            raise _unknown(shown)
+
+
+def _axis(node: fx.Node) -> Any:
+    named = node.kwargs.get("dim", node.kwargs.get("axis", 0))
+    return node.args[1] if len(node.args) > 1 else named
+
+
+def _unknown(what: str) -> ChannelError:
+    return ChannelError(
+        f"{what} is not known to channel pruning; build the network of convolutions, batch or "
+        "instance norms, activations, pooling, enlarging, sums and joins of channels."
+    )

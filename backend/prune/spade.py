@@ -44,6 +44,7 @@ class _Walk:
         self.groups: dict[str, Group] = {ROOT: self.root}
         self.tied: dict[float, Tied] = {}
         self.terms: list[Term] = []
+        self.needs: tuple[str, ...] = ()
 
     def run(self) -> Channels:
         """Return the groups of the whole generator."""
@@ -62,10 +63,13 @@ class _Walk:
         block = self.module.get_submodule(name)
         assert isinstance(block, SpadeBlock)
         if len(block.branches):
+            # Without a branch of its own a block modulates nothing.
+            self.needs = tuple(f"{name}.branches.{branch}.0" for branch in block.branches)
             self._norm(f"{name}.spade.norm", inputs)
             for branch in block.spade.branches:
                 path = f"{name}.spade.branches.{branch}"
                 self._branch(path, block.spade.branches[branch], None, inputs, twice=True)
+            self.needs = ()
         for branch in block.branches:
             path = f"{name}.branches.{branch}"
             self._branch(path, block.branches[branch], inputs, outputs, twice=False)
@@ -87,7 +91,7 @@ class _Walk:
             conv = self.module.get_submodule(f"{path}.3")
             group.cuts.append((f"{path}.3", "depthwise", 0))
             area = self.area * conv.kernel_size[0] * conv.kernel_size[1]
-            self.terms.append(Term(f"{path}.3", area, 1, group.name))
+            self.terms.append(Term(f"{path}.3", area, 1, group.name, self.needs))
             self._norm(f"{path}.4", None, group)
         self._conv(f"{path}.{last}", group.name, outputs, twice=twice)
         group.cuts.append((f"{path}.{last}", "in", 0))
@@ -118,7 +122,7 @@ class _Walk:
         if group_out is not None:
             outs = group_out.name
             group_out.cuts.append((name, "out", 0))
-        self.terms.append(Term(name, factor, ins, outs))
+        self.terms.append(Term(name, factor, ins, outs, self.needs))
 
     def _norm(self, name: str, part: float | None, group: Group | None = None) -> None:
         norm = self.module.get_submodule(name)
@@ -129,7 +133,8 @@ class _Walk:
             self._cut(part, (name, "norm", 0))
         if not norm.track_running_stats:
             factor = self.area * (part if part is not None else 1.0)
-            self.terms.append(Term(name, factor, 1, group.name if group is not None else ROOT))
+            side = group.name if group is not None else ROOT
+            self.terms.append(Term(name, factor, 1, side, self.needs))
 
     def _cut(self, part: float, cut: tuple[str, str, int]) -> None:
         """Note a cut of the stream where it has ``part`` of the first width."""

@@ -104,3 +104,25 @@ def test_a_uniform_network_is_as_wide_as_the_target_allows() -> None:
     assert network.cost({"a": widths["a"] + 1, "b": widths["b"] + 1}) > full / 4
     with pytest.raises(FretsawError, match="Raise the target"):
         network.uniform(1)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 2.0])
+def test_rounding_up_stays_within_the_bounds(threshold: float) -> None:
+    scores = tuple(i / 20 for i in range(1, 21))
+    bounded = ScoreGroup(name="a", width=20, scores=scores, lower=2, upper=14)
+    assert bounded.count(threshold, 8) == 8  # 16 is more than the upper bound
+    tight = ScoreGroup(name="a", width=20, scores=scores, lower=2, upper=5)
+    assert tight.count(threshold, 8) <= 5  # no multiple of 8 is within it
+    free = ScoreGroup(name="a", width=20, scores=scores, lower=2)
+    assert free.count(threshold, 8) == {0.0: 20, 0.5: 16, 2.0: 8}[threshold]
+
+
+def test_uniform_widths_keep_to_multiples_and_bounds() -> None:
+    scores = tuple(i / 40 for i in range(1, 41))
+    groups = (
+        ScoreGroup(name="a", width=40, scores=scores, upper=16),
+        ScoreGroup(name="b", width=40, scores=scores),
+    )
+    terms = (CostTerm(layer="one", factor=1, inputs="a", outputs="b"),)
+    widths = ChannelSpace(groups=groups, terms=terms, multiple=8).uniform(500)
+    assert widths == {"a": 16, "b": 24}

@@ -10,8 +10,11 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from backend.core.channel_plan import ChannelSpace, CostTerm
 from backend.core.context import QuietContext
 from backend.core.errors import FretsawError
+from backend.core.graph import Graph
+from backend.core.node import REGISTRY
 from backend.core.views import Plan, parse_payload
 from backend.data.pairs import Pair, PairsManifest
 from backend.data.preprocess import ImageInput
@@ -26,13 +29,16 @@ from backend.methods.cat import (
     initialise,
 )
 from backend.methods.cat_distill import DistillParams, cat_distill
+from backend.methods.phone import NETWORK
 from backend.methods.profile import OrtCostParams, cost_macs, cost_ort
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.profile import profile
-from backend.values import CutPlan, Generator, Pairs
+from backend.prune.channels import find_channels
+from backend.values import Cost, CutPlan, Generator, Pairs
 from tests.methods.test_image_to_image import SPLITS, warm, write_picture
 
+QUICK = {"epochs": 1, "batch": 2, "adversarial": 0.0, "shown": 0, "small": 0.0}
 TINY = {"size": 32, "width": 8, "blocks": 3, "reduction": 2}
 
 
@@ -223,3 +229,84 @@ def test_what_cannot_be_done_is_said(pairs: Pairs, tmp_path: Path) -> None:
     flat = Generator(bare, module, model.image, "flat")
     with pytest.raises(FretsawError, match="no norm with a scale"):
         cat_plan(ctx, PlanParams(), flat)
+
+
+class Foreign(nn.Module):
+    """A generator that is not of this project; halves its pictures so often as is said."""
+
+    def __init__(self, halvings: int = 1) -> None:
+        super().__init__()
+        self.a = nn.Sequential(
+            *[nn.Conv2d(3 if i == 0 else 8, 8, 4, 2, 1) for i in range(halvings)],
+            nn.BatchNorm2d(8),
+            nn.Conv2d(8, 8 * 4**halvings, 1),
+            nn.PixelShuffle(2**halvings),
+        )
+        self.b = nn.Conv2d(8, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.b(self.a(x)))
+
+
+def foreign(halvings: int = 1) -> Generator:
+    torch.manual_seed(0)
+    image = ImageInput(3, 32, 32, (0.5,) * 3, (0.5,) * 3)
+    return Generator(Recipe("python:own"), Foreign(halvings), image, "Own")
+
+
+def test_a_network_of_ones_own_is_taught(pairs: Pairs, tmp_path: Path) -> None:
+    model = foreign()
+    ctx = context(folder=tmp_path)
+    plain = DistillParams(**{**QUICK, "loss": "none"})
+    cat_distill(ctx, plain, model, model, pairs)  # aligns nothing, so no layer is asked for
+    with pytest.raises(AlignmentError, match=r'such as "a\.0, a\.2, b"'):
+        cat_distill(ctx, DistillParams(**QUICK), model, model, pairs)
+    shuffled = DistillParams(**{**QUICK, "loss": "mse", "layers": "a"})
+    cat_distill(ctx, shuffled, model, model, pairs)  # 8 channels, though its last weight gives 32
+
+
+def test_pictures_that_a_network_of_ones_own_cannot_read_are_refused(pairs: Pairs) -> None:
+    model = foreign(halvings=5)
+    params = DistillParams(**{**QUICK, "loss": "none", "small": 0.5})
+    with pytest.raises(FretsawError, match="Own cannot read pictures of 16 pixels"):
+        cat_distill(context(), params, model, model, pairs)
+
+
+def test_a_phones_figure_for_the_whole_network_is_a_target() -> None:
+    model = teacher()
+    phone = Cost("ms", "Pixel 7", {NETWORK: 40.0, "0" * 64: 40.0})
+    plan = cat_plan(context(), PlanParams(target=10.0, lower=2), model, phone).plan
+    least, full = plan.space.bounds()
+    assert full == pytest.approx(40.0)
+    assert least < plan.space.cost(plan.widths) <= 10.0
+    work = find_channels(model.module, (3, 32, 32), convention="input")
+    terms = [CostTerm(layer=t.layer, factor=t.factor, inputs=t.inputs, outputs=t.outputs)
+             for t in work.terms]  # fmt: skip
+    macs = ChannelSpace(groups=plan.space.groups, terms=tuple(terms))
+    part = macs.cost(plan.widths) / macs.cost(macs.full_widths)
+    assert part == pytest.approx(plan.space.cost(plan.widths) / 40.0)
+
+
+@pytest.mark.parametrize("cost", ["cost.ort", "cost.macs"])
+def test_a_graph_may_link_a_generators_cost_to_its_plan(cost: str) -> None:
+    graph = Graph()
+    for kind in ("cat.teacher", cost, "cat.plan"):
+        graph.add(kind, kind.replace(".", "_"))
+    of = cost.replace(".", "_")
+    graph.connect("cat_teacher.generator", f"{of}.model")
+    graph.connect("cat_teacher.generator", "cat_plan.model")
+    graph.connect(f"{of}.cost", "cat_plan.cost")
+    specs = {name: definition.spec for name, definition in REGISTRY.items()}
+    assert graph.problems(specs) == []
+
+
+def test_too_few_pairs_to_align_are_named(pairs: Pairs) -> None:
+    kept = [p for p in pairs.manifest.pairs if p.split == "train"][:1]
+    one = Pairs(PairsManifest("mine", (32, 32), tuple(kept)))
+    model = teacher()
+    with pytest.raises(FretsawError, match="mine has only 1 to train on"):
+        cat_distill(context(), DistillParams(**{**QUICK, "batch": 8}), model, model, one)
+    params = DistillParams(**{**QUICK, "batch": 8, "parts": 2, "crops": 2})
+    with pytest.raises(FretsawError, match="for 2 parts of a batch"):
+        cat_distill(context(), params, model, model, one)
+    cat_distill(context(), DistillParams(**{**QUICK, "crops": 4}), model, model, one)

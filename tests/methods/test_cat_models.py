@@ -98,6 +98,43 @@ def test_a_verdict_needs_more_than_a_standard_error_over_paired_seeds() -> None:
     assert "better in L1 (+0.0233, standard error 0.0033)" in uniform
 
 
+def test_a_gap_in_l1_is_told_with_its_error_over_pictures() -> None:
+    cat_errors = np.array([0.1, 0.1, 0.1, 0.1])
+    found = {"cat": cat_errors, "no_distill": cat_errors + 0.02}
+    found["uniform"] = cat_errors + np.array([0.03, -0.01, -0.01, -0.01])
+    plain, uniform = cat._over_pictures(found)
+    assert "+0.0200, standard error over 4 pictures 0.0000" in plain
+    assert "100% of them" in plain
+    assert "+0.0000, standard error over 4 pictures 0.0100" in uniform
+    assert "25% of them" in uniform
+
+
+def test_a_blurred_picture_has_less_energy_in_its_edges() -> None:
+    sharp = np.zeros((2, 8, 8, 3), np.uint8)
+    sharp[:, :, 4:] = 200
+    soft = sharp.copy()
+    soft[:, :, 3:5] = 100
+    assert cat._edges(sharp) == pytest.approx(200**2 / 7)
+    assert cat._edges(soft) == pytest.approx(2 * 100**2 / 7)
+    watched = cat._Watched(lambda pixels: pixels)
+    watched(sharp[:1])
+    watched(np.concatenate([soft, soft])[:3])
+    mean = (cat._edges(sharp) + 3 * cat._edges(soft)) / 4
+    assert watched.sharpness == pytest.approx(mean)
+
+
+def test_arms_of_emoji_differ_in_choice_and_loss_alone() -> None:
+    made = {arm: cat.emoji_graph(arm, 1, False) for arm in cat.ARMS}
+    params = {
+        arm: {name: dict(one.params) for name, one in graph.nodes.items()}
+        for arm, graph in made.items()
+    }
+    for arm, (choice, loss) in cat.ARMS.items():
+        assert params[arm]["plan"].pop("choice") == choice
+        assert params[arm]["distill"].pop("loss") == loss
+    assert params["cat"] == params["no_distill"] == params["uniform"]
+
+
 def compare(folder: Path, **more: dict[str, Any]) -> None:
     """Train as the kept graph says, on fewer pictures where "short" says so.
 

@@ -91,6 +91,19 @@ def test_gmacs_are_those_of_the_profile_node(model, exported):
     assert first[4] == 32 * 32 * 49 * 3 * 4
 
 
+def test_the_size_of_a_file_counts_the_weights_beside_it(model, exported):
+    beside = {"path": "x.weights", "sha256": "0" * 64, "bytes": 1_024_000}
+    apart = replace(exported, facts={**exported.facts, "weights": beside})
+    sizes = [
+        next(f for f in profile(Seen(), ProfileParams(seconds=0.01), model, one).figures
+             if f.name == "file")
+        for one in (exported, apart)
+    ]  # fmt: skip
+    assert sizes[1].value == pytest.approx(sizes[0].value + 1000)
+    assert "beside" in sizes[1].note
+    assert not sizes[0].note
+
+
 def test_the_golden_pair_is_a_photo_and_what_the_network_makes_of_it(model, photos, exported):
     pair = np.load(exported.golden, allow_pickle=False)
     assert pair["input"].shape == pair["output"].shape == (1, 3, 32, 32)

@@ -120,3 +120,12 @@ def test_taps_collect_what_named_modules_give_until_closed() -> None:
     taps.close()
     network(x)
     assert not taps.features
+
+
+@pytest.mark.parametrize("scale", [1e18, 1e30, 1e-18, 1e-30])
+def test_cat_p1_huge_and_tiny_features_are_aligned_as_any_others(scale: float) -> None:
+    x, y = features(0, 6, 4, 5, 5), features(1, 6, 3, 7, 7)
+    for centred in (False, True):
+        plain = kernel_alignment(x, y, centred=centred).item()
+        value = kernel_alignment(x * scale, y * scale, centred=centred).item()
+        assert value == pytest.approx(plain, abs=1e-5)

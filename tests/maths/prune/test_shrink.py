@@ -184,7 +184,7 @@ def test_transposed_convolutions_and_joined_channels_are_cut_on_the_right_axis()
 
 def test_what_cannot_be_pruned_is_named() -> None:
     with pytest.raises(ChannelError, match="0"):
-        find_channels(nn.Sequential(nn.PixelShuffle(2)), (4, 8, 8))
+        find_channels(nn.Sequential(nn.Softmax2d()), (4, 8, 8))
     with pytest.raises(RecipeError, match="does not have"):
         apply(small(), SMALL, "shrink.channels", {"modules": {"nope": {"out": [0]}}, "remove": []})
     with pytest.raises(RecipeError, match="cannot vanish"):
