@@ -6,7 +6,7 @@ of the pairs, each class a level of grey that a SPADE generator unfolds again.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ IGNORED = 255
 
 _MODES = ("L", "P", "1", "I", "I;16")
 _MOST = 256
+_MANY = 160  # classes; grey photos have about all 256 levels, the usual data sets at most 151
 
 
 def label_folder(
@@ -43,61 +44,138 @@ def label_folder(
         classes: how many there are; None: one more than the largest number in the maps.
         size: height and width of what is read, in pixels; labels are never mixed when resized.
         fit: ``crop`` scales the shorter side to ``size`` and cuts the middle; ``stretch`` bends.
-        on_error: ``stop`` refuses the first pair that cannot be used; ``skip`` leaves it out.
+        on_error: ``stop`` refuses the first pair that cannot be used, such as one whose map is in
+            colours; ``skip`` leaves it out.
         options: those of :func:`backend.data.splits.split_options`.
 
-    ``options["labels"]`` of the manifest has the number of classes, and whether the last one is
-    that of pixels without a class.
+    ``options["labels"]`` of the manifest has the number of classes, whether the last one is that of
+    pixels without a class, and how many classes occur.
 
     Raises:
         DataError: no pairs, a label map in colours, or classes that are out of range.
     """
+    seen = _Seen(classes)
     manifest = pair_folder(
-        folder, layout="folders", size=size, fit=fit, on_error=on_error, **options
+        folder, layout="folders", size=size, fit=fit, on_error=on_error, check=seen.look, **options
     )
-    maps = {pair.source.path: read_labels(pair.source.path) for pair in manifest.pairs}
-    largest = max(int(np.where(x == IGNORED, 0, x).max()) for x in maps.values())
-    has_ignored = any((x == IGNORED).any() for x in maps.values()) and largest < IGNORED
-    count = classes if classes is not None else largest + 1
-    if largest >= count:
-        path = next(p for p, x in maps.items() if np.where(x == IGNORED, 0, x).max() >= count)
-        raise DataError(
-            f'The label map "{path}" has the class {largest}, but there are {count} classes, 0 to '
-            f"{count - 1}. Raise the number of classes."
-        )
+    count, has_ignored = seen.classes([pair.source.path for pair in manifest.pairs])
     total = count + has_ignored
-    if not 2 <= total <= _MOST:
-        raise DataError(f"The label maps have {total} classes; a generator takes 2 to {_MOST}.")
     step = 255 // (total - 1)
     pairs = []
+    # Maps are read anew, one at a time: all of them may not fit into memory.
     for pair in manifest.pairs:
-        found = resized(maps[pair.source.path], (size, size), fit)
+        found = resized(read_labels(pair.source.path), (size, size), fit)
         found = np.where(found == IGNORED, count, found) if has_ignored else found
         grey = np.repeat((found * step).astype(np.uint8)[..., None], 3, 2)
         pairs.append(replace(pair, source=write_picture(grey, target)))
-    about = {"labels": {"classes": total, "ignored": bool(has_ignored)}}
+    used = len(set().union(*(seen.numbers[pair.source.path] for pair in manifest.pairs)))
+    about = {"labels": {"classes": total, "ignored": has_ignored, "used": used}}
     return replace(manifest, pairs=tuple(pairs), options=manifest.options | about)
+
+
+@dataclass
+class _Seen:
+    """The numbers of the label maps that were looked at, by path."""
+
+    wanted: int | None
+
+    def __post_init__(self) -> None:
+        self.numbers: dict[str, frozenset[int]] = {}
+
+    def look(self, path: Path) -> str:
+        """Return why a file is no label map that can be used; empty if it is one."""
+        try:
+            found = frozenset(np.unique(_numbers(path)).tolist())
+        except _NoLabelsError as error:
+            return f"has a label map that {error}"
+        self.numbers[str(path)] = found
+        largest = max(found - {IGNORED}, default=0)
+        if min(found) < 0:
+            return f"has a label map with the number {min(found)}; classes are 0 and above"
+        if self.wanted is not None and largest >= self.wanted:
+            return (
+                f"has the class {largest}, but there are {self.wanted} classes, 0 to "
+                f"{self.wanted - 1} (raise the number of classes)"
+            )
+        return ""
+
+    def classes(self, paths: list[str]) -> tuple[int, bool]:
+        """Return how many classes the maps have, and whether there are pixels of none besides.
+
+        Raises:
+            DataError: fewer than two, or more than a picture can hold.
+        """
+        every = frozenset[int]().union(*(self.numbers[path] for path in paths))
+        largest = max(every - {IGNORED}, default=0)
+        has_ignored = IGNORED in every and largest < IGNORED
+        count = self.wanted if self.wanted is not None else largest + 1
+        if len(every) == 1:
+            raise DataError(
+                f"All pixels of the label maps have the number {min(every)}, which leaves a "
+                "generator nothing to go by; choose maps of 2 classes or more."
+            )
+        if count + has_ignored > _MOST:
+            raise DataError(
+                f"The label maps have {count + has_ignored:,} classes, 0 to {largest}, and a "
+                f"generator takes at most {_MOST}. Join rare classes and number them from 0, "
+                f"or give their pixels {IGNORED}, which is no class."
+            )
+        return count, has_ignored
+
+
+class _NoLabelsError(Exception):
+    """What is wrong with a picture that should hold classes, as the end of a sentence."""
 
 
 def read_labels(path: str | Path) -> np.ndarray:
     """Return the numbers of a label map, int64 (H, W).
 
+    A picture in colours whose channels are all equal counts as a grey one.
+
     Raises:
         DataError: it is in colours, or cannot be read.
     """
     try:
+        return _numbers(path)
+    except _NoLabelsError as error:
+        raise DataError(f'The label map "{path}" {error}.') from error
+
+
+def _numbers(path: str | Path) -> np.ndarray:
+    try:
         with Image.open(path) as image:
-            mode, numbers = image.mode, np.array(image)
+            mode, kind, numbers = image.mode, image.format, np.array(image)
     except BROKEN as error:
-        raise DataError(
-            f'The label map "{path}" cannot be read ({reason_of(error)}); repair or remove it.'
-        ) from error
-    if mode not in _MODES or numbers.ndim != 2:
-        raise DataError(
-            f'"{path}" is a picture in colours; a label map is grey or has a palette, and its '
-            "numbers are classes. Are A and B the other way round?"
+        raise _NoLabelsError(f"cannot be read ({reason_of(error)}); repair or remove it") from error
+    if kind == "JPEG":
+        raise _NoLabelsError("is a JPEG, which blurs the numbers of classes; save maps as PNG")
+    if mode in ("RGB", "RGBA", "LA"):
+        numbers = _one_channel(numbers, has_alpha=mode != "RGB")
+    elif mode not in _MODES or numbers.ndim != 2:
+        raise _NoLabelsError(
+            f"is a picture of the mode {mode}; a label map is grey or has a palette, and its "
+            "numbers are classes"
         )
     return numbers.astype(np.int64)
+
+
+def _one_channel(pixels: np.ndarray, *, has_alpha: bool) -> np.ndarray:
+    """Return the channel that pixels (H, W, C) repeat; refuse colours and what shines through."""
+    if has_alpha and (pixels[..., -1] < 255).any():
+        raise _NoLabelsError("is transparent in parts; fill them with the number of a class")
+    colours = pixels[..., :-1] if has_alpha else pixels
+    if (colours == colours[..., :1]).all():
+        return colours[..., 0]
+    count = len(np.unique(colours.reshape(-1, colours.shape[-1]), axis=0))
+    remedy = (
+        "give each colour a number, the same in all maps"
+        if count <= _MOST
+        else "if A and B are the other way round, swap them"
+    )
+    raise _NoLabelsError(
+        f"is a picture in colours ({count:,} of them); a label map is grey or has a palette, and "
+        f"its numbers are classes: {remedy}"
+    )
 
 
 def resized(labels: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
@@ -128,3 +206,19 @@ def classes_of(manifest: PairsManifest) -> int:
             "folder."
         )
     return int(labels["classes"])
+
+
+def doubt_of(manifest: PairsManifest) -> str:
+    """Return a sentence on what is odd about the classes of label maps; empty if nothing is."""
+    count, used = classes_of(manifest), int(manifest.options["labels"]["used"])
+    if used < count:
+        return (
+            f"Only {used} of the {count} classes occur. Each one costs work: number those that "
+            "occur from 0 without gaps."
+        )
+    if count > _MANY:
+        return (
+            f"{count} classes are many. If you know of fewer, A holds grey pictures instead of "
+            "label maps."
+        )
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from backend.data.photos import pictures_below, share_out
 from backend.data.splits import choose
 
 Layout = Literal["auto", "folders", "side by side", "list"]
+
+Check = Callable[[Path], str]
 
 _LIST = "metadata.jsonl"
 _MOST_LINES = 1_000_000
@@ -40,6 +42,7 @@ def pair_folder(
     size: int = 256,
     fit: Literal["crop", "stretch"] = "crop",
     on_error: Literal["stop", "skip"] = "stop",
+    check: Check | None = None,
     **options: Any,
 ) -> PairsManifest:
     """Return the manifest of the pairs in a folder.
@@ -54,6 +57,7 @@ def pair_folder(
         fit: ``crop`` scales the shorter side to ``size`` and cuts the middle; ``stretch`` bends.
         on_error: ``stop`` refuses the first pair that cannot be used; ``skip`` leaves it out and
             lists it in ``options["skipped"]``.
+        check: says of a source, decoded without trouble, why it cannot be used; empty if it can.
         options: those of :func:`backend.data.splits.split_options`. Pairs with one source are
             in one split.
 
@@ -70,13 +74,13 @@ def pair_folder(
     if skipped and on_error == "stop":
         path, reason = next(iter(skipped.items()))
         raise DataError(f'"{path}" {reason}; correct it, or choose to skip such pairs.')
-    problems = _unusable(found, layout == "side by side", on_error)
+    problems = _unusable(found, layout == "side by side", on_error, check)
     skipped |= {str(found[i].source): reason for i, reason in problems.items()}
     found = [one for i, one in enumerate(found) if i not in problems]
     if not found:
         raise DataError(
             f'The folder "{root}" holds no pairs that can be used'
-            + (f" ({len(skipped)} left out)" if skipped else "")
+            + (f" ({len(skipped)} left out: one {next(iter(skipped.values()))})" if skipped else "")
             + f'; it needs folders "A" and "B", pictures side by side, or {_LIST}.'
         )
     pairs, made = _pairs(found, options)
@@ -137,21 +141,42 @@ def _tops(root: Path) -> list[tuple[str, Path]]:
 def _from_folders(root: Path, skipped: dict[str, str]) -> list[_Found]:
     found = []
     for split, top in _tops(root):
-        sides = []
         for side in ("A", "B"):
             if not (top / side).is_dir():
                 raise DataError(f'The folder "{top}" has no folder "{side}"; it needs both.')
-            below = pictures_below(top / side)
-            sides.append({path.relative_to(top / side).with_suffix(""): path for path in below})
-        sources, targets = sides
+        sources, targets = _by_name(top / "A"), _by_name(top / "B")
         for name in sorted(sources.keys() ^ targets.keys()):
-            here = sources.get(name) or targets[name]
-            skipped[str(here)] = f'has no partner in "{"B" if name in sources else "A"}"'
-        found += [
-            _Found(sources[name], targets[name], split=split)
-            for name in sorted(sources.keys() & targets.keys())
-        ]
+            for here in sources.get(name) or targets[name]:
+                skipped[str(here)] = f'has no partner in "{"B" if name in sources else "A"}"'
+        for name in sorted(sources.keys() & targets.keys()):
+            found += _partners(sources[name], targets[name], split, skipped)
     return found
+
+
+def _by_name(side: Path) -> dict[Path, list[Path]]:
+    """Return the pictures below a folder by their names without endings."""
+    named: dict[Path, list[Path]] = {}
+    for path in pictures_below(side):
+        named.setdefault(path.relative_to(side).with_suffix(""), []).append(path)
+    return named
+
+
+def _partners(
+    sources: list[Path], targets: list[Path], split: str, skipped: dict[str, str]
+) -> list[_Found]:
+    """Pair pictures of one name; where it has several, by the endings too."""
+    if len(sources) == len(targets) == 1:
+        return [_Found(sources[0], targets[0], split=split)]
+    first, second = ({path.suffix: path for path in side} for side in (sources, targets))
+    for here in [*sources, *targets]:
+        if here.suffix not in first.keys() & second.keys():
+            skipped[str(here)] = (
+                "shares its name with another picture and has no partner of its own"
+            )
+    return [
+        _Found(first[ending], second[ending], split=split)
+        for ending in sorted(first.keys() & second.keys())
+    ]
 
 
 def _side_by_side(root: Path, skipped: dict[str, str]) -> list[_Found]:
@@ -192,7 +217,9 @@ def _from_list(root: Path, skipped: dict[str, str]) -> list[_Found]:
 _FINDERS = {"folders": _from_folders, "side by side": _side_by_side, "list": _from_list}
 
 
-def _unusable(found: Sequence[_Found], halves: bool, on_error: str) -> dict[int, str]:
+def _unusable(
+    found: Sequence[_Found], halves: bool, on_error: str, check: Check | None
+) -> dict[int, str]:
     """Decode every pair once; return which cannot be used and why, or refuse the first."""
 
     def problem(pair: _Found) -> str:
@@ -210,7 +237,7 @@ def _unusable(found: Sequence[_Found], halves: bool, on_error: str) -> dict[int,
         (w1, h1), (w2, h2) = sizes
         if abs(w1 * h2 - w2 * h1) > 0.01 * w1 * h2:
             return f"is {w1} x {h1} pixels but its target {w2} x {h2}: not the same shape"
-        return ""
+        return check(pair.source) if check is not None else ""
 
     skipped: dict[int, str] = {}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:

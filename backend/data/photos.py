@@ -63,6 +63,7 @@ def photos(
     size: int = 256,
     fit: Literal["crop", "stretch"] = "crop",
     crops: int | None = None,
+    recolour: float = 0.0,
     on_error: Literal["stop", "skip"] = "stop",
     download: bool = False,
     **options: Any,
@@ -78,6 +79,7 @@ def photos(
         fit: ``crop`` cuts squares out; ``stretch`` bends the whole to a square.
         crops: crops of each photo: the first from the middle and as large as it can be, the others
             at seeded places with a quarter to all of its area. None: 24 for ``bundled``, else 1.
+        recolour: how far training crops after a photo's first have their colours changed, 0 to 1.
         on_error: what to do about a picture that cannot be read or is less than ``size`` / 2
             pixels high or wide: ``stop`` names it and refuses, ``skip`` leaves it out and lists
             it in ``options["skipped"]``, as is always done for the other sources and for a photo
@@ -100,6 +102,7 @@ def photos(
     found = [photo for photo in found if photo.path not in skipped]
     crops = crops or (BUNDLED_CROPS if source == "bundled" else 1)
     about = {"source": source, "size": size, "fit": fit, "crops": crops}
+    about |= {"recolour": recolour} if recolour else {}
     about["skipped"] = [[str(path), reason] for path, reason in skipped.items()]
     return _manifest(found, title, share_out(len(found), options) | about)
 
@@ -144,7 +147,8 @@ def open_photos(manifest: Manifest, split: Split) -> PhotoImages:
     """
     kept = manifest.options.get("kept", {}).get(split)
     which = None if kept is None else np.asarray(kept, np.int64)
-    return PhotoImages(manifest, chosen(manifest, split), which)
+    strength = manifest.options.get("recolour", 0.0) if split == "train" else 0.0
+    return PhotoImages(manifest, chosen(manifest, split), which, recolour=strength)
 
 
 class PhotoImages:
@@ -154,9 +158,15 @@ class PhotoImages:
     """
 
     def __init__(
-        self, manifest: Manifest, indices: np.ndarray, kept: np.ndarray | None = None
+        self,
+        manifest: Manifest,
+        indices: np.ndarray,
+        kept: np.ndarray | None = None,
+        *,
+        recolour: float = 0.0,
     ) -> None:
         options = manifest.options
+        self._recolour = recolour
         self.crops: int = options["crops"]
         self.photos = np.repeat(indices, self.crops)  # (N,) index into the files of the manifest
         self.places = np.tile(np.arange(self.crops), len(indices))  # (N,) number of the crop
@@ -190,7 +200,12 @@ class PhotoImages:
         box = crop_box(whole.size, self._options, photo, place)
         size = self._options["size"]
         small = whole.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=None)
-        return np.asarray(small, np.uint8)
+        pixels = np.asarray(small, np.uint8)
+        if self._recolour and place:
+            keys = photo, place, np.arange(6)
+            draws = 2 * counter.uniform(self._options["seed"], "recolour", *keys) - 1
+            pixels = recoloured(pixels, draws, self._recolour)
+        return pixels
 
     def _photo(self, photo: int) -> Image.Image:
         """Decode a photo, the last few kept: its crops are taken one after the other."""
@@ -207,6 +222,22 @@ class PhotoImages:
             while len(self._open) > 2:
                 self._open.popitem(last=False)
         return self._open[photo]
+
+
+def recoloured(pixels: np.ndarray, draws: np.ndarray, strength: float) -> np.ndarray:
+    """Return uint8 (H, W, 3) pixels of other hue, saturation, white and brightness.
+
+    ``draws`` (6,) in -1 .. 1 say what changes; at ``strength`` 1 hues turn by up to half a circle.
+    Few photos hold few colours, and an edit is learned for those that were seen.
+    """
+    turn, more, *whites, bright = (strength * draws).tolist()
+    axis = np.full((3, 3), 1 / 3)  # onto the greys
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    # Rodrigues' rotation about the greys, what is off them made larger or smaller.
+    hue = np.cos(np.pi * turn) * (np.eye(3) - axis) + np.sin(np.pi * turn) * cross
+    matrix = np.exp(0.4 * np.array(whites))[:, None] * (axis + np.exp(0.7 * more) * hue)
+    found = np.clip(pixels / 255 @ matrix.T, 0, 1) ** np.exp(0.6 * bright)
+    return np.round(found * 255).astype(np.uint8)
 
 
 def crop_box(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -10,12 +11,14 @@ from pydantic import Field
 from torch import nn
 
 from backend.core.context import Context
+from backend.core.errors import FretsawError
 from backend.core.node import Params, node
 from backend.data.vision import open_split
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.methods.cat import initialise
 from backend.methods.image_to_image import Snapshots, edit_of, new_discriminator
 from backend.metrics.kid import FeatureNet, has_features
+from backend.models.inception import least_side
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.models.seeded import seeded
@@ -23,6 +26,7 @@ from backend.train.cycle_losses import CyclePlan
 from backend.train.cycles import CycleEpoch, fit_cycles
 from backend.train.edit import EditEpoch
 from backend.train.edit_plan import EditPlan
+from backend.train.picture_batches import PictureSource
 from backend.values import Data, Discriminator, Generator
 
 _LOSSES = "Losses"
@@ -238,6 +242,15 @@ def train_cyclegan(
     features = None
     if p.kid == "on" or (p.kid == "auto" and (p.file or has_features())):
         features = FeatureNet(p.file, device=ctx.device)
+        if min(len(one) for one in sets[1]) < 2:
+            ctx.log(
+                "KID is not measured: it needs two validation pictures of each set. Add pictures, "
+                "or raise the validation fraction.",
+                level="warning",
+            )
+    if a.manifest.files == b.manifest.files:
+        ctx.log("A and B are the same pictures, so there is nothing to learn.", level="warning")
+    _require_size(p, sets[0], forth, returning)
     snapshots = Snapshots(ctx, model)
 
     def after(row: CycleEpoch, module: nn.Module) -> None:
@@ -255,6 +268,17 @@ def train_cyclegan(
         other.with_module(returning.cpu(), **facts, pictures=" to ".join(titles[::-1])),
         judges[0].with_module(judges[0].module.cpu(), trained=True),
     )
+
+
+def _require_size(p: CycleParams, sets: Sequence[PictureSource], *modules: nn.Module) -> None:
+    """Refuse pictures that the largest kernels of a generator cannot be reflected on."""
+    side = min(p.crop or 4096, *(min(one.shape[:2]) for one in sets))
+    least = max(least_side(module) for module in modules)
+    if side < least:
+        raise FretsawError(
+            f"The generators' kernels need pictures of {least} pixels; training sees {side}.",
+            "Choose larger pictures or crops, or generators with smaller kernels.",
+        )
 
 
 def _new(ctx: Context, model: Generator) -> Generator:
@@ -283,7 +307,7 @@ def _judge(ctx: Context, p: CycleParams, number: int) -> Discriminator:
 
 
 def _facts(row: CycleEpoch) -> dict[str, float]:
-    names = ("val_cycle", "val_kid_b", "val_kid_a")
+    names = ("val_cycle", "val_kid_b", "val_kid_a", "val_kid_untouched")
     return {name: value for name in names if (value := getattr(row, name)) is not None}
 
 
@@ -293,4 +317,7 @@ def _verdict(row: CycleEpoch) -> str:
     text = f"Pictures come back from both cycles with a mean error of {error:.1%}"
     if row.val_kid_b is None:
         return f"{text}; KID was not measured."
-    return f"{text}; KID of what is made of A to B is {row.val_kid_b:.4f}."
+    return (
+        f"{text}; KID of what is made of A to B is {row.val_kid_b:.4f}, and "
+        f"{row.val_kid_untouched:.4f} of A untouched."
+    )

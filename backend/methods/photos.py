@@ -55,6 +55,14 @@ class PhotosParams(Params):
         title="Crops a photo",
         description="Different crops of each photo; empty: 24 of the bundled ones, else 1.",
     )
+    recolour: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Recolour",
+        description="How far training crops after a photo's first change their colours: helps few "
+        "photos teach an edit that goes by colour.",
+    )
     on_error: Literal["stop", "skip"] = Field(
         default="stop",
         title="Bad pictures",
@@ -95,6 +103,7 @@ def photos(ctx: Context, p: PhotosParams) -> Data:
         size=p.size,
         fit=p.fit,
         crops=p.crops,
+        recolour=p.recolour,
         on_error=p.on_error,
         download=p.download,
         seed=p.split_seed,

@@ -12,7 +12,7 @@ from torch import nn
 from backend.core.context import Context
 from backend.core.errors import FretsawError
 from backend.core.node import Params, node
-from backend.data.label_pairs import classes_of, label_folder
+from backend.data.label_pairs import classes_of, doubt_of, label_folder
 from backend.data.pairs import PICTURES, open_pairs
 from backend.data.preprocess import ImageInput
 from backend.distill.perceptual import DEEP, TITLES
@@ -28,14 +28,14 @@ from backend.methods.image_to_image import (
     least_trained_side,
     new_discriminator,
     validation_of,
-    verdict_of,
 )
 from backend.methods.pairs import show_samples, tell_counts
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.models.seeded import seeded
+from backend.models.spade import LabelCode
 from backend.train.edit_plan import EditPlan
-from backend.train.edits import fit_edits
+from backend.train.edits import EditEpoch, fit_edits
 from backend.values import Discriminator, Generator, Pairs
 
 _BRANCHES = "Branches"
@@ -101,6 +101,8 @@ def label_pairs(ctx: Context, p: LabelFolderParams) -> Pairs:
     )
     about = f"{manifest.title}: {classes_of(manifest)} classes; "
     tell_counts(ctx, manifest, "Label maps", about)
+    if doubt := doubt_of(manifest):
+        ctx.log(doubt, level="warning")
     show_samples(ctx, open_pairs(manifest, "train"))
     return Pairs(manifest)
 
@@ -318,6 +320,7 @@ def train_spade(
     sec. 4; Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017
     """
     classes = classes_of(pairs.manifest)
+    _require_classes(classes, model, start)
     _require_values(p, model, pairs)
     module = copy.deepcopy(model.module)
     opponent = start.with_module(copy.deepcopy(start.module)) if start else _judge(ctx, p, classes)
@@ -337,24 +340,49 @@ def train_spade(
         "features": TITLES.get(p.backbone, "") if p.perceptual > 0 else "",
         **figures_of(epochs[-1]),
     }
-    ctx.log(verdict_of(epochs[-1]))
+    ctx.log(_verdict(epochs[-1]))
     return Trained(
         model.with_module(module.cpu(), **facts),
         opponent.with_module(opponent.module.cpu(), trained=p.adversarial > 0),
     )
 
 
+def _require_classes(classes: int, model: Generator, start: Discriminator | None) -> None:
+    """Refuse networks that unfold label maps of other classes, or none at all."""
+    for one, what in ((model, "generator"), (start, "discriminator")):
+        code = getattr(one.module, "code", None) if one is not None else None
+        if isinstance(code, LabelCode) and code.classes != classes:
+            raise FretsawError(
+                f"The {what} was made for {code.classes} classes, and the label maps have "
+                f"{classes}.",
+                "Link networks made from these label maps, or set the maps' number of classes.",
+            )
+    if start is not None and not start.conditional:
+        raise FretsawError(
+            f'"{start.label}" judges pictures alone; here it has to see the label map, too.',
+            "Link the discriminator of Train SPADE, or none to begin with a new one.",
+        )
+
+
 def _require_values(p: SpadeTrainParams, model: Generator, pairs: Pairs) -> None:
     """Refuse norms that have one value of each channel, and so nothing to compare it with."""
     side = least_trained_side(p, pairs.manifest)
     kinds = {type(part) for part in model.module.modules()}
-    is_alone = nn.InstanceNorm2d in kinds or (p.batch == 1 and nn.BatchNorm2d in kinds)
+    batch = min(p.batch, p.crops * pairs.manifest.count("train"))
+    is_alone = nn.InstanceNorm2d in kinds or (batch == 1 and nn.BatchNorm2d in kinds)
     if side // model.multiple < 2 and is_alone:
         raise FretsawError(
             f"The generator's norms need more than one value of each channel, and {side} pixels "
             "are one at its smallest size.",
-            "Choose batch norm and a batch of 2 or more, fewer doublings, or larger pictures.",
+            "Choose batch norm and 2 pairs or more a batch, fewer doublings, or larger pictures.",
         )
+
+
+def _verdict(row: EditEpoch) -> str:
+    """Return the last epoch's figures in a sentence."""
+    if row.val_psnr is None:
+        return "There are no validation pairs, so nothing was judged."
+    return f"PSNR {row.val_psnr:.1f} dB, L1 {row.val_l1:.3f} to the real validation pictures."
 
 
 def _judge(ctx: Context, p: SpadeTrainParams, classes: int) -> Discriminator:

@@ -45,6 +45,8 @@ class CycleJudge:
         self.shown = shown
         enough = features is not None and min(len(self.a), len(self.b)) > 1
         self._known = [features(x) for x in (self.b, self.a)] if enough and features else []
+        self.untouched = unpaired(*reversed(self._known)) if self._known else None
+        """KID of the pictures of A as they are to those of B: what an edit has to get below."""
 
     def __call__(self, cycle: Cycle, step: int) -> dict[str, float]:
         """Report the figures at ``step``, show the grid; return the figures."""
@@ -61,6 +63,8 @@ class CycleJudge:
         if self._known and self.features is not None:
             for name, made, known in zip("ba", (b, a), self._known, strict=True):
                 figures[f"val_kid_{name}"] = unpaired(self.features(made), known)
+        if self.untouched is not None:
+            figures["val_kid_untouched"] = self.untouched
         self.ctx.metric(step, **figures)
         if self.shown:
             self.ctx.image(GRID, self._grid(b, again_a, a))
@@ -79,7 +83,10 @@ class CycleJudge:
         count = min(self.shown, len(self.a), len(self.b))
         height = min(self.a.shape[1], self.b.shape[1])
         every = max(1, -(-height // _LARGEST))
-        columns = [x[:count, :height:every, ::every] for x in (self.a, b, again, self.b, a)]
+        # Crops of one photo lie side by side; those shown are spread over all of them.
+        some = _spread(len(self.a), count), _spread(len(self.b), count)
+        sets = ((self.a, 0), (b, 0), (again, 0), (self.b, 1), (a, 1))
+        columns = [x[some[i]][:, :height:every, ::every] for x, i in sets]
         return np.concatenate([np.concatenate(list(column)) for column in columns], 1)
 
 

@@ -36,7 +36,10 @@ _METRICS = 2_000
 
 @dataclass(frozen=True)
 class CycleEpoch:
-    """Figures of one epoch: mean losses; on validation the error of both cycles (0..1), and KID."""
+    """Figures of one epoch: mean losses; on validation the error of both cycles (0..1), and KID.
+
+    ``val_kid_untouched`` is that of the two sets as they are: what both directions begin at.
+    """
 
     epoch: int
     loss: float
@@ -44,6 +47,7 @@ class CycleEpoch:
     val_cycle: float | None = None
     val_kid_b: float | None = None
     val_kid_a: float | None = None
+    val_kid_untouched: float | None = None
 
 
 def fit_cycles(

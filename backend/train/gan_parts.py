@@ -34,7 +34,7 @@ def require_readable(module: nn.Module, channels: int, size: tuple[int, int], de
     module.eval()
     try:
         module(torch.zeros(1, channels, height, width, device=device))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # too small for a kernel, or for a norm
         raise TrainError(
             f"The discriminator cannot score pictures of {height} x {width}. Give it fewer layers, "
             "or train on larger crops."

@@ -247,6 +247,21 @@ def test_kid_stands_beside_that_of_untouched_pictures(
     assert ctx.named("val_kid_untouched")
 
 
+def test_the_grid_is_spread_over_the_photos(sets: tuple[Data, Data], tmp_path: Path) -> None:
+    """Four crops of each photo lie side by side: the first two rows would be one photo."""
+    where = folder_of(tmp_path / "crops", warm=True).manifest.files
+    options: dict[str, Any] = {"size": 16, "crops": 4, "test_fraction": 0.2, "fit": "stretch"}
+    many = open_split(photos("folder", Path(where[0].path).parent, **options), "test")
+    pixels = many.take(np.arange(len(many)))
+    assert len(pixels) == 8
+    ctx, same = Watching(tmp_path), torch.nn.Identity()
+    edit = Edit(same, start().image)
+    CycleJudge(ctx, edit, edit, (many, many), 2, None)(Cycle(same, same, same, same), 0)
+    grid = ctx.pictures[0][1]
+    assert np.array_equal(grid[:16, :16], pixels[0])
+    assert np.array_equal(grid[16:, :16], pixels[-1])
+
+
 def test_cat_distils_one_direction_of_it_with_the_real_pictures_of_its_target(
     sets: tuple[Data, Data], tmp_path: Path
 ) -> None:

@@ -29,8 +29,9 @@ from backend.methods.spade import (
 from backend.profile import profile
 from backend.train.edit_batches import EditBatches
 from backend.train.edit_plan import EditPlan
+from backend.train.plan import TrainError
 from backend.values import Generator, Pairs
-from tests.maths.data.test_label_pairs import write_labels
+from tests.maths.data.test_label_pairs import sides, write_labels
 from tests.methods.test_image_to_image import Watching
 
 TINY: dict[str, Any] = {
@@ -183,9 +184,36 @@ def test_pairs_of_pictures_are_no_label_maps(maps: Pairs, tmp_path: Path) -> Non
 
 
 def test_norms_with_nothing_to_compare_are_refused(maps: Pairs, tmp_path: Path) -> None:
-    words = r"more than one value of each channel, and 32 pixels.*batch of 2 or more"
+    words = r"more than one value of each channel, and 32 pixels.*2 pairs or more"
     ctx, one = Watching(tmp_path), SpadeTrainParams(**{**QUICK, "batch": 1})
     with pytest.raises(FretsawError, match=words):
         train_spade(ctx, one, teacher(maps), maps)
     with pytest.raises(FretsawError, match=words):
         train_spade(ctx, SpadeTrainParams(**QUICK), teacher(maps, norm="instance"), maps)
+    few = sides(tmp_path / "few", np.arange(1024).astype(np.uint8).reshape(32, 32) % 4,
+                np.zeros((32, 32, 3), np.uint8), count=3)  # fmt: skip
+    alone = label_pairs(QuietContext(0, folder=tmp_path), LabelFolderParams(folder=few, size=32))
+    with pytest.raises(FretsawError, match=words):
+        train_spade(ctx, SpadeTrainParams(**QUICK), teacher(maps), alone)
+
+
+def test_networks_of_other_classes_are_refused(maps: Pairs, tmp_path: Path) -> None:
+    from backend.methods.image_to_image import ImageToImageParams, opponent_of
+
+    def other(labels: np.ndarray) -> Pairs:
+        folder = sides(tmp_path / str(labels.max()), labels, np.zeros((32, 32, 3), np.uint8))
+        return label_pairs(QuietContext(0, folder=tmp_path), LabelFolderParams(folder=folder))
+
+    six = other(np.arange(1024).reshape(32, 32).astype(np.uint8) % 6)
+    params, ctx = SpadeTrainParams(**QUICK), QuietContext(0, folder=tmp_path)
+    with pytest.raises(FretsawError, match=r"generator was made for 4 classes.*have 6"):
+        train_spade(ctx, params, teacher(maps), six)
+    blind = opponent_of(ctx, ImageToImageParams(disc_width=4, conditional=False), None)
+    with pytest.raises(FretsawError, match="judges pictures alone"):
+        train_spade(ctx, params, teacher(maps), maps, blind)
+
+
+def test_a_discriminator_too_deep_for_the_pictures_is_refused(maps: Pairs, tmp_path: Path) -> None:
+    params = SpadeTrainParams(**{**QUICK, "disc_layers": 6})
+    with pytest.raises(TrainError, match=r"cannot score pictures of 32 x 32.*fewer layers"):
+        train_spade(Watching(tmp_path), params, teacher(maps), maps)

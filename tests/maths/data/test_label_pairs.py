@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.data.label_pairs import classes_of, label_folder, read_labels, resized
+from backend.data.label_pairs import (
+    classes_of,
+    doubt_of,
+    label_folder,
+    read_labels,
+    resized,
+)
 from backend.data.manifest import DataError
 from backend.data.pair_folder import pair_folder
 from backend.data.pairs import open_pairs
@@ -93,22 +99,64 @@ def test_pixels_of_no_class_become_the_last_one(tmp_path: Path) -> None:
     labels[12:] = 255
     folder = sides(tmp_path / "p", labels, np.zeros((16, 16, 3), np.uint8))
     found, _, manifest = taken(folder, tmp_path / "made", size=16)
-    assert manifest.options["labels"] == {"classes": 4, "ignored": True}
+    assert manifest.options["labels"] == {"classes": 4, "ignored": True, "used": 3}
+    assert "Only 3 of the 4 classes occur" in doubt_of(manifest)
     assert (found[0, 12:, :, 0] == 3 * 85).all()
 
 
+def refused(folder: Path, **more: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        label_folder(folder, folder / "made", size=16, **more)
+    return str(caught.value)
+
+
 def test_what_is_no_label_map_is_named(tmp_path: Path) -> None:
-    grey, colours = np.full((16, 16), 9, np.uint8), np.zeros((16, 16, 3), np.uint8)
-    folder = sides(tmp_path / "p", colours, colours)
-    with pytest.raises(DataError, match=r"in colours.*other way round"):
-        label_folder(folder, tmp_path / "made", size=16)
-    folder = sides(tmp_path / "q", grey, colours)
-    with pytest.raises(DataError, match="has the class 9, but there are 5 classes"):
-        label_folder(folder, tmp_path / "made", classes=5, size=16)
-    folder = sides(tmp_path / "r", np.zeros((16, 16), np.uint8), colours)
-    with pytest.raises(DataError, match="1 classes; a generator takes 2"):
-        label_folder(folder, tmp_path / "made", size=16)
+    dice = np.random.default_rng(0)
+    photo = dice.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    four = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    colours = np.zeros((32, 32, 3), np.uint8)
+    for name, maps, words in (
+        ("photo", photo, "swap them"),
+        ("coded", four[dice.integers(0, 4, (32, 32))], "(4 of them)"),
+        ("one", np.zeros((32, 32), np.uint8), "have the number 0, which leaves"),
+        ("many", np.arange(1024, dtype=np.uint16).reshape(32, 32), "1,024 classes, 0 to 1023"),
+    ):
+        assert words in refused(sides(tmp_path / name, maps, colours)), name
+    folder = sides(tmp_path / "nine", np.full((32, 32), 9, np.uint8), colours)
+    assert "has the class 9, but there are 5 classes" in refused(folder, classes=5)
+    assert "the class 9" in refused(folder, classes=5, on_error="skip"), "says why all are left out"
     with pytest.raises(DataError, match="not label maps"):
         classes_of(pair_folder(folder, size=16))
     with pytest.raises(DataError, match="cannot be read"):
         read_labels(__file__)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "x.jpg")
+    with pytest.raises(DataError, match=r"JPEG.*save maps as PNG"):
+        read_labels(tmp_path / "x.jpg")
+    Image.fromarray(np.zeros((8, 8, 4), np.uint8), "RGBA").save(tmp_path / "x.png")
+    with pytest.raises(DataError, match="transparent"):
+        read_labels(tmp_path / "x.png")
+
+
+def test_grey_maps_saved_with_three_channels_are_read(tmp_path: Path) -> None:
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(grey).convert("RGBA").save(tmp_path / "x.png")
+    assert np.array_equal(read_labels(tmp_path / "x.png"), grey)
+
+
+def test_one_bad_map_among_good_ones_is_left_out_if_asked(tmp_path: Path) -> None:
+    maps = np.random.default_rng(0).integers(0, 4, (32, 32)).astype(np.uint8)
+    folder = sides(tmp_path / "p", maps, np.zeros((32, 32, 3), np.uint8), count=6)
+    (folder / "A" / "notes.txt").write_text("no picture")
+    Image.fromarray(np.arange(3072, dtype=np.uint16).astype(np.uint8).reshape(32, 32, 3)).save(
+        folder / "A" / "3.png"
+    )
+    assert "colours" in refused(folder)
+    manifest = label_folder(folder, tmp_path / "made", size=16, on_error="skip")
+    assert len(manifest.pairs) == 5
+    assert [Path(path).name for path, _ in manifest.options["skipped"]] == ["3.png"]
+
+
+def test_grey_photos_as_maps_are_doubted(tmp_path: Path) -> None:
+    grey = np.arange(255, dtype=np.uint8).repeat(4).reshape(30, 34)
+    folder = sides(tmp_path / "p", grey, np.zeros((30, 34, 3), np.uint8))
+    assert "255 classes are many" in doubt_of(label_folder(folder, tmp_path / "made", size=32))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from backend.data import gcompris
 from backend.data.manifest import DataError, Manifest
-from backend.data.photos import chosen, crop_box, photos
+from backend.data.photos import chosen, crop_box, photos, recoloured
 from backend.data.vision import open_split
 from tests.maths.data.rcc import write_rcc
 from tests.requirements import require
@@ -82,6 +82,30 @@ def test_crops_are_squares_inside_the_photo_and_no_smaller_than_needed(
     if place == 0:
         assert right - left == min(size)
         assert left + right == pytest.approx(size[0])
+
+
+def test_only_training_crops_after_the_first_are_recoloured() -> None:
+    def pixels(split, **more) -> np.ndarray:
+        images = open_split(photos("bundled", size=24, crops=3, **more), split)
+        return images.take(np.arange(len(images)))
+
+    plain, changed = pixels("train"), pixels("train", recolour=0.5)
+    assert np.array_equal(plain[::3], changed[::3])
+    assert all(not np.array_equal(plain[i::3], changed[i::3]) for i in (1, 2))
+    assert np.array_equal(changed, pixels("train", recolour=0.5))
+    for split in ("val", "test"):
+        assert np.array_equal(pixels(split), pixels(split, recolour=0.5))
+
+
+def test_recolouring_turns_hues_about_the_greys() -> None:
+    colours = np.array([[[200, 40, 40], [90, 90, 90], [10, 60, 230]]], np.uint8)
+    assert np.array_equal(recoloured(colours, np.zeros(6), 1.0), colours)
+    draws = np.array([2 / 3, 0, 0, 0, 0, 0])  # a third of a circle: red to green
+    assert recoloured(colours, draws, 1.0).tolist() == [[[40, 200, 40], [90] * 3, [230, 10, 60]]]
+    assert np.array_equal(recoloured(colours, draws * 2, 0.5), recoloured(colours, draws, 1.0))
+    grey = recoloured(colours, np.array([0, -1, 0, 0, 0, 0]), 1.0).astype(int)
+    assert np.ptp(grey[0, 0]) == round(160 * np.exp(-0.7)), "less saturated"
+    assert (recoloured(colours, np.array([0, 0, 0, 0, 0, -1]), 1.0) > colours).all(), "brighter"
 
 
 def test_a_photo_is_upright_by_its_exif(tmp_path: Path) -> None:
