@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.bench import cat
+from backend.bench import cat, pictures
 from backend.core import events as ev
 from backend.core.graph import Graph
 from backend.core.workspace import Workspace
@@ -114,12 +114,12 @@ def test_a_blurred_picture_has_less_energy_in_its_edges() -> None:
     sharp[:, :, 4:] = 200
     soft = sharp.copy()
     soft[:, :, 3:5] = 100
-    assert cat._edges(sharp) == pytest.approx(200**2 / 7)
-    assert cat._edges(soft) == pytest.approx(2 * 100**2 / 7)
-    watched = cat._Watched(lambda pixels: pixels)
+    assert pictures.edges(sharp) == pytest.approx(200**2 / 7)
+    assert pictures.edges(soft) == pytest.approx(2 * 100**2 / 7)
+    watched = pictures.Watched(lambda pixels: pixels)
     watched(sharp[:1])
     watched(np.concatenate([soft, soft])[:3])
-    mean = (cat._edges(sharp) + 3 * cat._edges(soft)) / 4
+    mean = (pictures.edges(sharp) + 3 * pictures.edges(soft)) / 4
     assert watched.sharpness == pytest.approx(mean)
 
 
