@@ -24,8 +24,14 @@ class Session:
     def __init__(self, *, full: bool = False, fresh: bool = False) -> None:
         self.full = full
         self.fresh = fresh
-        self.cached = 0
         self.workspace = Workspace.current()
+        self._made: set[str] = set()
+        self._stored: list[str] = []
+
+    @property
+    def cached(self) -> int:
+        """Arms taken from the store; what this call made itself, for several runs, is none."""
+        return sum(one not in self._made for one in self._stored)
 
     def run(self, graphs: Sequence[Graph], arms: Sequence[str]) -> list[Run]:
         """Run graphs side by side, one thread each, and return their finished runs.
@@ -69,8 +75,12 @@ class Session:
                 run.result.get("error", "") or f'Look into "{run.path / "log.txt"}".',
             )
         for event in run.events():
-            if isinstance(event, ev.NodeFinished) and event.cached and event.node in arms:
-                self.cached += 1
+            if not isinstance(event, ev.NodeFinished):
+                continue
+            if not event.cached:
+                self._made.add(event.fingerprint)
+            elif event.node in arms:
+                self._stored.append(event.fingerprint)
 
 
 def figure(run: Run, node: str, name: str) -> float:
