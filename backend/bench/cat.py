@@ -54,7 +54,6 @@ _EMOJI = {
 }
 # The paper's code begins anew, see above; scales of norms mean most to the weights beside them.
 _EMOJI_SHRINK = {"inherit": True}
-_MATRIX_PHOTOS = 96
 _FULL = 4
 """Times the epochs of ``--full``."""
 # An instance norm forgets how bright a picture is, and the vintage edit is one of colours.
@@ -250,8 +249,6 @@ def vintage_student_graph() -> Graph:
 def vintage_test_graph(source: str) -> Graph:
     """Photos, the pretrained generator, its pairs; the kept student, and both as files."""
     graph = _vintage("bench-cat-vintage", source)
-    # The teacher takes a second a photo, and of these only the 12 numbers of the matrix are fitted.
-    graph.set("photos", train_limit=_MATRIX_PHOTOS)
     graph.add("teacher.torch", "student", {"file": str(VINTAGE_STUDENT)})
     graph.add("evaluate.images", "test", {"kid": "on"})
     graph.connect("student.generator", "test.model")

