@@ -9,16 +9,18 @@
  *   which needs no fixed weights either, 0.65 to 0.92 times. This is what is done.
  * - Merge and build a new session in the same worker: 14 to 240 ms on two busy cores, in which
  *   nothing is painted. Optimisation levels change that less than the load does (disabled 14 to 74).
- * - The same in a second worker (not built, since the first way builds no session): the two would
- *   share the cores, and a blend that is dragged would ask for a new session with every step.
+ * - The same in a second worker, while the first paints: 158 ms from wish to picture (median of 10,
+ *   longest 468) where merging here takes 111 (117), and the first worker's frames slow down to 343:
+ *   the two share the cores. A blend that is dragged would ask for a new session with every step.
+ * - A merged session kept warm in a second worker: 131 ms (272). Of use for concepts that were
+ *   guessed, and for no blend.
  * - A and B as inputs, their product in the graph: 1.01 times (natively 1.7 to 1.9, where blocked
  *   layouts are lost), but a graph for every rank, and nothing gained over merging here.
- * - Merged sessions kept warm (not built): of use for concepts that were guessed, and for no blend.
  * A run cannot be stopped, so the graph comes in stages: a picture of the concept before is left
  * between two of them and begun anew. Wish to painted picture fell from 2.0 to 1.3 frame times.
  * Where a picture takes longer than 50 ms, the first one after a switch is computed with 5/8 of the
- * side (2/5 of the work, the same weights), and the whole one right after: a wish is seen after 0.7
- * frame times. While a slider is dragged all pictures are such, and it ends with a whole one.
+ * side (2/5 of the work, the same weights), and the whole one right after: a wish is seen after 54 ms
+ * in place of 111. While a slider is dragged all pictures are such, and it ends with a whole one.
  */
 
 /** 2 has pairs of several rows for an output channel: kernels as matrices (out k, in k). */
