@@ -10,8 +10,8 @@
  * - Merge and build a new session in the same worker: 14 to 240 ms on two busy cores, in which
  *   nothing is painted. Optimisation levels change that less than the load does (disabled 14 to 74).
  * - The same in a second worker, while the first paints: 158 ms from wish to picture (median of 10,
- *   longest 468) where merging here takes 111 (117), and the first worker's frames slow down to 343:
- *   the two share the cores. A blend that is dragged would ask for a new session with every step.
+ *   longest 468) where merging here takes 111 (117), and a frame of the first worker up to 343: the
+ *   two share the cores. A blend that is dragged would ask for a new session with every step.
  * - A merged session kept warm in a second worker: 131 ms (272). Of use for concepts that were
  *   guessed, and for no blend.
  * - A and B as inputs, their product in the graph: 1.01 times (natively 1.7 to 1.9, where blocked
