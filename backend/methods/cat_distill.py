@@ -20,16 +20,14 @@ from backend.distill.alignment import Adapters, Taps, alignment_loss, require_ba
 from backend.distill.layers import alignment_layers, channels_of, seen_channels
 from backend.distill.perceptual import DEEP
 from backend.methods.cat_pictures import LessonSheet
+from backend.methods.edit_snapshots import Snapshots, figures_of, verdict_of
 from backend.methods.image_to_image import (
     ImageToImageParams,
-    Snapshots,
     distance_of,
     edit_of,
-    figures_of,
     least_trained_side,
     opponent_of,
     validation_of,
-    verdict_of,
 )
 from backend.models.inception import least_side
 from backend.models.seeded import seeded

@@ -16,7 +16,8 @@ from backend.core.node import Params, node
 from backend.data.vision import open_split
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
 from backend.methods.cat import initialise
-from backend.methods.image_to_image import Snapshots, edit_of, new_discriminator
+from backend.methods.edit_snapshots import Snapshots
+from backend.methods.image_to_image import edit_of, new_discriminator
 from backend.metrics.kid import FeatureNet, has_features
 from backend.models.inception import least_side
 from backend.models.recipe import Recipe, build

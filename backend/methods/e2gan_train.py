@@ -34,7 +34,8 @@ from backend.methods.e2gan_parts import (
     ranks_for,
     require_texts,
 )
-from backend.methods.image_to_image import ImageToImageParams, Snapshots, figures_of, verdict_of
+from backend.methods.edit_snapshots import Snapshots, figures_of, verdict_of
+from backend.methods.image_to_image import ImageToImageParams
 from backend.models.concept import GROUPS, Prompted
 from backend.train.edit import EditEpoch
 from backend.values import Discriminator, Generator, Pairs

@@ -249,7 +249,7 @@ def _write_base(
     told = {f"{layer}.weight" for layer in layers} & {slot.name for slot in places}
     told |= {KEY, VALUE}
     switch = concepts.switching_graphs(graph, name, told)
-    small = _small(inputs)
+    small = concepts.quick_input(inputs)
     quick = _write_quick(first, small, graph, told, places) if small.numel() else []
     _, output = golden(graph, inputs)
     _require_parity(_answer(first.module, inputs), output, tolerance_of(first), graph.name)
@@ -267,14 +267,6 @@ def _write_base(
         small,
         shown,
     )
-
-
-def _small(inputs: Tensor) -> Tensor:
-    """Return the picture in the size of the first ones after a switch; empty for none."""
-    sides = [concepts.quick_side(side) for side in inputs.shape[2:]]
-    if not all(sides):
-        return inputs[:0]
-    return nn.functional.interpolate(inputs, sides, mode="area")
 
 
 def _write_quick(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import torch
 from pydantic import Field, model_validator
 from torch import nn
 
@@ -17,18 +15,15 @@ from backend.data.pairs import PairSet, PairsManifest, open_pairs
 from backend.data.preprocess import ImageInput
 from backend.distill.perceptual import TITLES, PerceptualLoss, perceptual_loss
 from backend.fields import AUGMENTATION, OPTIMIZATION, Flip
+from backend.methods.edit_snapshots import Snapshots, figures_of, verdict_of
 from backend.models.recipe import Recipe, build
 from backend.models.registry import zoo
 from backend.models.seeded import seeded
 from backend.train.edit_plan import EditPlan, Recon
-from backend.train.edits import Edit, EditEpoch, fit_edits
+from backend.train.edits import Edit, fit_edits
 from backend.train.gan_guard import OnCollapse
 from backend.values import Discriminator, Generator, Pairs
 
-SNAPSHOTS = "snapshots"
-"""The folder in that of the node: one folder a snapshot, named by the epoch, the newest few."""
-
-_KEPT_SNAPSHOTS = 8
 _LOSSES = "Losses"
 _OPPONENT = "Discriminator"
 _LOG = {"scale": "log"}
@@ -321,26 +316,6 @@ def train_image_to_image(
     )
 
 
-class Snapshots:
-    """Saves the generator after each epoch and tells followers; keeps the newest few."""
-
-    def __init__(self, ctx: Context, model: Generator) -> None:
-        self.ctx, self.model = ctx, model
-        self.folder = ctx.folder / SNAPSHOTS
-
-    def __call__(self, row: EditEpoch, module: nn.Module) -> None:
-        """Write ``snapshots/0001`` after the first epoch, and so on."""
-        number = row.epoch + 1
-        folder = self.folder / f"{number:04d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"epochs": self.model.facts.get("epochs", 0) + number, **figures_of(row)}
-        whole = copy.deepcopy(module).to("cpu", memory_format=torch.contiguous_format)
-        self.model.with_module(whole.eval(), **facts).save(folder)
-        self.ctx.snapshot(folder, number)
-        old = self.folder / f"{number - _KEPT_SNAPSHOTS:04d}"
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def distance_of(
     ctx: Context, p: ImageToImageParams, weights: tuple[float, ...] | None = None
 ) -> PerceptualLoss | None:
@@ -393,19 +368,3 @@ def least_trained_side(p: ImageToImageParams, manifest: PairsManifest) -> int:
 def validation_of(manifest: PairsManifest) -> PairSet | None:
     """Return the validation pairs; None where there are none."""
     return open_pairs(manifest, "val") if manifest.count("val") else None
-
-
-def figures_of(row: EditEpoch) -> dict[str, Any]:
-    """Return the figures of an epoch that travel with the generator."""
-    names = ("val_psnr", "val_psnr_identity", "val_l1")
-    return {name: value for name in names if (value := getattr(row, name)) is not None}
-
-
-def verdict_of(row: EditEpoch) -> str:
-    """Return the last epoch's figures in a sentence."""
-    if row.val_psnr is None or row.val_psnr_identity is None:
-        return "There are no validation pairs, so nothing was judged."
-    return (
-        f"PSNR {row.val_psnr:.1f} dB against the teacher on validation pairs; the untouched "
-        f"pictures have {row.val_psnr_identity:.1f} dB."
-    )

@@ -18,13 +18,12 @@ from backend.data.preprocess import ImageInput
 from backend.distill.perceptual import DEEP, TITLES
 from backend.fields import AUGMENTATION, Fit, SplitSeed, TestFraction, TrainLimit, ValFraction
 from backend.methods.cat import initialise
+from backend.methods.edit_snapshots import Snapshots, figures_of
 from backend.methods.image_to_image import (
     ImageToImageParams,
-    Snapshots,
     Trained,
     distance_of,
     edit_of,
-    figures_of,
     least_trained_side,
     new_discriminator,
     validation_of,

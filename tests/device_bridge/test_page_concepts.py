@@ -81,10 +81,10 @@ def is_good(concept: str, golden: say.Golden) -> bool:
     return golden.concept == concept and golden.max_error <= 1e-4
 
 
-WORKER = """async ({ input, mixes }) => {
+OPENED = """
   const { startSlot } = await import('/page/slot.js');
   const { planOf } = await import('/page/ladder.js');
-  const { modelOf, movable } = await import('/page/model.js');
+  const { modelOf, movable, quickOf } = await import('/page/model.js');
   const { Mixing } = await import('/page/mixing.js');
   const { Files } = await import('/page/files.js');
   const { offer } = JSON.parse(localStorage.getItem('fretsaw.edits.1')).edits[0];
@@ -94,16 +94,19 @@ WORKER = """async ({ input, mixes }) => {
   const { input: from, output: to } = offer;
   await slot.ask('build', { model, input: from, output: to }, movable(model));
   const mixing = new Mixing(files);
+"""
+"""A worker of its own with the edit that is on the phone."""
+WORKER = f"""async ({{ input, mixes }}) => {{{OPENED}
   const all = [];
-  for (const mix of mixes) {
+  for (const mix of mixes) {{
     await mixing.set(slot, offer, mix);
     const shape = [1, 3, from.height, from.width];
-    const { data } = await slot.ask('tensor', { data: Float32Array.from(input), shape });
+    const {{ data }} = await slot.ask('tensor', {{ data: Float32Array.from(input), shape }});
     all.push(Array.from(data));
-  }
+  }}
   slot.close();
   return all;
-}"""
+}}"""
 
 
 def test_mixes_are_those_of_the_merged_network_and_there_and_back_is_equal(

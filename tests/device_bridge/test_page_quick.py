@@ -15,7 +15,7 @@ from backend.methods.e2gan import MergeParams, e2gan_merge
 from device_bridge import protocol as say
 from tests.device_bridge.concept_fixture import Exported
 from tests.device_bridge.page_bench import Studio
-from tests.device_bridge.test_page_concepts import WORKER, opened, picture_after, shown
+from tests.device_bridge.test_page_concepts import OPENED, WORKER, opened, picture_after, shown
 
 pytestmark = pytest.mark.timeout(120)
 SIZE, SMALL = 128, 80
@@ -72,37 +72,25 @@ def test_a_photo_in_the_cameras_place_is_computed_whole_after_the_small_picture(
         studio.until(say.ConceptShown, lambda m, id=id: m.first == id and m.sharp_ms is not None)
 
 
-FRAMES = """async ({ input, mixes }) => {
-  const { startSlot } = await import('/page/slot.js');
-  const { planOf } = await import('/page/ladder.js');
-  const { modelOf, movable, quickOf } = await import('/page/model.js');
-  const { Mixing } = await import('/page/mixing.js');
-  const { Files } = await import('/page/files.js');
-  const { offer } = JSON.parse(localStorage.getItem('fretsaw.edits.1')).edits[0];
-  const files = new Files();
-  const slot = await startSlot('wasm-1', planOf('wasm-1'));
-  const model = await modelOf(files, offer, false);
-  const { input: from, output: to } = offer;
-  await slot.ask('build', { model, input: from, output: to }, movable(model));
+FRAMES = f"""async ({{ input, mixes }}) => {{{OPENED}
   const quick = await quickOf(files, offer);
-  await slot.ask('quicken', { model: quick }, movable(quick));
-  const mixing = new Mixing(files);
+  await slot.ask('quicken', {{ model: quick }}, movable(quick));
   const all = [];
-  const frame = async () => {
+  const frame = async () => {{
     const pixels = Uint8ClampedArray.from(input).buffer;
-    const answer = await slot.ask('frame', { pixels, width: from.width, height: from.height });
-    const { width, height, isQuick, mix } = answer;
-    all.push({ width, height, isQuick, mix, pixels: Array.from(new Uint8Array(answer.pixels)) });
-  };
+    const answer = await slot.ask('frame', {{ pixels, width: from.width, height: from.height }});
+    const {{ width, height, isQuick, mix }} = answer;
+    all.push({{ width, height, isQuick, mix, pixels: Array.from(new Uint8Array(answer.pixels)) }});
+  }};
   await frame();
-  for (const mix of mixes) {
+  for (const mix of mixes) {{
     await mixing.set(slot, offer, mix);
     await frame();
     await frame();
-  }
+  }}
   slot.close();
   return all;
-}"""
+}}"""
 
 
 def test_small_and_whole_pictures_are_those_of_the_merged_network(
