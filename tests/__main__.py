@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from start import QT, QT_WINDOW, ROOT, environment, install, install_debian, install_qt
 
@@ -90,25 +92,35 @@ def main(args: Sequence[str]) -> int:
         print("FRETSAW_REQUIRE names emoji: they cannot be downloaded.", flush=True)
     print("== pytest" + (f" (failed before it: {', '.join(failed)})" if failed else ""), flush=True)
     # Last, so that its closing line is the last line.
-    parts = [[*args]] if args else [["--ignore=tests/studio"], ["tests/studio"]]
-    return run_parts(parts, env) or int(bool(failed))
+    # Two lanes of about the same length.
+    rest = ["--ignore=tests/studio", "--ignore=tests/methods"]
+    lanes = [[[*args]]] if args else [[rest], [["tests/studio"], ["tests/methods"]]]
+    return run_lanes(lanes, env) or int(bool(failed))
 
 
-def run_parts(parts: Sequence[Sequence[str]], env: dict[str, str]) -> int:
-    """Run pytest on all of `parts` at once; return the first exit code that is not 0, or 0.
+def run_lanes(lanes: Sequence[Sequence[Sequence[str]]], env: dict[str, str]) -> int:
+    """Run pytest on the parts of every lane, lanes at once and the parts of one in turn.
 
     Windows and torch are tested in processes of their own, so that what they leave in memory does
-    not meet. The output of one part at a time is printed, as text of its own.
+    not meet. The output of the first lane is printed as it comes, that of the others afterwards.
+    Returns the first exit code that is not 0, or 0.
     """
-    with contextlib.ExitStack() as stack:
-        running = []
-        for part in parts[1:]:
-            file = stack.enter_context(tempfile.TemporaryFile())
-            command = [sys.executable, "-m", "pytest", *part]
-            running.append((subprocess.Popen(command, env=env, stdout=file, stderr=file), file))
-        codes = [subprocess.call([sys.executable, "-m", "pytest", *parts[0]], env=env)]
-        for process, file in running:
-            codes.append(process.wait())
+
+    def run(part: Sequence[str], file: IO[bytes] | None) -> int:
+        command = [sys.executable, "-m", "pytest", *part]
+        if file is None:
+            return subprocess.call(command, env=env)
+        return subprocess.call(command, env=env, stdout=file, stderr=subprocess.STDOUT)
+
+    def follow(lane: Sequence[Sequence[str]], file: IO[bytes] | None) -> list[int]:
+        return [run(part, file) for part in lane]
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(len(lanes)) as pool:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in lanes[1:]]
+        others = [pool.submit(follow, *one) for one in zip(lanes[1:], files, strict=True)]
+        codes = follow(lanes[0], None)
+        for other, file in zip(others, files, strict=True):
+            codes += other.result()
             file.seek(0)
             print(file.read().decode(errors="replace"), flush=True)
     return next((code for code in codes if code), 0)

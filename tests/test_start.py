@@ -360,6 +360,21 @@ def test_every_check_runs_and_one_failure_decides(
     assert capsys.readouterr().out.endswith("== pytest (failed before it: mypy)\n")
 
 
+def test_parts_of_a_lane_follow_each_other_and_one_failure_decides(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("good", 1), ("bad", 0)):
+        (tmp_path / f"test_{name}.py").write_text(f"def test_{name}():\n    assert {value}\n")
+    good, bad = ([str(tmp_path / f"test_{name}.py"), "-q"] for name in ("good", "bad"))
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    assert checks.run_lanes([[good]], env) == 0
+    capfd.readouterr()
+    assert checks.run_lanes([[good], [bad, good]], env) == 1
+    said = capfd.readouterr().out
+    assert (said.count("1 passed"), said.count("1 failed")) == (2, 1)
+    assert said.rindex("1 passed") > said.rindex("1 failed"), "in turn, after the first lane"
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_emoji_are_fetched_while_the_checks_run(
     code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -21,15 +21,11 @@ def test_what_a_benchmark_made_itself_is_not_counted_as_stored(
 ) -> None:
     monkeypatch.setenv("FRETSAW_HOME", str(tmp_path))
     first = Session()
-    first.run([graph("a"), graph("b"), graph("c")], ("data",))
+    first.run([graph("a"), graph("b")], ("data",))
     assert first.cached == 0
     second = Session()
-    second.run([graph("d")], ("data",))
+    second.run([graph("c")], ("data",))
     assert second.cached == 1
-    assert Session(fresh=True).cached == 0
     anew = Session(fresh=True)
-    anew.run([graph("e")], ("data",))
+    anew.run([graph("d")], ("data",))
     assert anew.cached == 0
-    other = Session()
-    other.run([graph("f")], ("nothing",))
-    assert other.cached == 0
