@@ -197,11 +197,8 @@ def _emoji_figures(
     for arm, names in {**named, "teacher": ["teacher"]}.items():
         sharpness = statistics.mean(edits[name].sharpness for name in names)
         beside[f"sharpness, {arm}"] = sharpness / wanted
-    return found, beside, {arm: _mean([measured.l1[n] for n in named[arm]]) for arm in ARMS}
-
-
-def _mean(rows: list[np.ndarray]) -> np.ndarray:
-    return sum(rows[1:], rows[0]) / len(rows)
+    errors = {arm: np.mean([measured.l1[name] for name in named[arm]], 0) for arm in ARMS}
+    return found, beside, errors
 
 
 _OTHERS = {"no_distill": "the same student without distillation", "uniform": "a uniform student"}
